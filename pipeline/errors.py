@@ -1,0 +1,94 @@
+"""What can be wrong with the world, and the exit code each kind ends with.
+
+    ConsentSyncError                 1   unexpected: nothing below fits
+    ├── UsageError                   2   the command line, the settings or a file named there; nothing was sent
+    │   ├── SettingsError            2   an environment variable is missing or wrong
+    │   ├── MappingError             2   the mapping, with file, line and path
+    │   ├── ExportError              2   the export as a whole: missing, empty, wrong encoding, header
+    │   └── RunFolderError           2   the run folder: missing, changed by hand, another plan's hash
+    ├── GuardTripped                 4   a limit of the mapping's `guards`; nothing was sent
+    ├── DestinationError             5   `resume` goes on
+    │   ├── Unreachable              5   no answer within the time limit
+    │   └── Refused                  5   credentials, or a configuration that the destination refuses
+    ├── Interrupted                  5   stopped by a signal after the batch in flight; `resume` goes on
+    ├── StorageError                 1   the disk or the ledger database: full, read-only, locked
+    └── DestinationBusy              6   another run holds this destination
+
+A bad record is data (an outcome), a bad answer is a verdict: neither is an exception.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class ConsentSyncError(Exception):
+    """The root. `str(error)` is a sentence for the operator and ends with the next step; it holds no personal data."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class UsageError(ConsentSyncError):
+    """The command line, the settings or a file named there cannot be used as it is; nothing was sent."""
+
+    exit_code = 2
+
+
+class SettingsError(UsageError):
+    """An environment variable is missing or has a value that cannot be used."""
+
+
+class MappingError(UsageError):
+    """The mapping is wrong at one place.
+
+    `line` counts from 1 (None where the problem has no line), `path` is dotted (`consent.channels.EMAIL.column`).
+    """
+
+    def __init__(self, problem: str, *, file: str, line: int | None = None, path: str = "") -> None:
+        self.problem, self.file, self.line, self.path = problem, file, line, path
+        where = file if line is None else f"{file}:{line}"
+        super().__init__(f"{where}: {path}: {problem}" if path else f"{where}: {problem}")
+
+
+class ExportError(UsageError):
+    """The export cannot be read as a whole: missing, empty, in another encoding, with a header that cannot be used."""
+
+
+class RunFolderError(UsageError):
+    """The run folder is missing, was changed after planning, or belongs to another plan than the one approved."""
+
+
+class GuardTripped(ConsentSyncError):
+    """A limit of the mapping's `guards` is exceeded; nothing was sent."""
+
+    exit_code = 4
+
+
+class DestinationError(ConsentSyncError):
+    """The destination cannot be used now; what was settled is kept and `resume` goes on."""
+
+    exit_code = 5
+
+
+class Unreachable(DestinationError):
+    """No usable answer within the time limit."""
+
+
+class Refused(DestinationError):
+    """The destination refuses the credentials, or the configuration (an unknown attribute, group or audience)."""
+
+
+class Interrupted(ConsentSyncError):
+    """Stopped by a signal or a cancellation after the batches in flight were settled."""
+
+    exit_code = 5
+
+
+class StorageError(ConsentSyncError):
+    """The disk or the ledger database does not take what must be written: full, read-only, locked."""
+
+
+class DestinationBusy(ConsentSyncError):
+    """Another run holds this destination's lock."""
+
+    exit_code = 6
