@@ -4,6 +4,7 @@
     ├── UsageError                   2   the command line, the settings or a file named there; nothing was sent
     │   ├── SettingsError            2   an environment variable is missing or wrong
     │   ├── MappingError             2   the mapping, with file, line and path
+    │   ├── MappingErrors            2   everything that is wrong with one mapping
     │   ├── ExportError              2   the export as a whole: missing, empty, wrong encoding, header
     │   └── RunFolderError           2   the run folder: missing, changed by hand, another plan's hash
     ├── GuardTripped                 4   a limit of the mapping's `guards`; nothing was sent
@@ -19,7 +20,10 @@ A bad record is data (an outcome), a bad answer is a verdict: neither is an exce
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 class ConsentSyncError(Exception):
@@ -50,6 +54,19 @@ class MappingError(UsageError):
         super().__init__(f"{where}: {path}: {problem}" if path else f"{where}: {problem}")
 
 
+class MappingErrors(UsageError):
+    """Everything that is wrong with one mapping, so that it is put right in one go; the message has a line for each."""
+
+    SHOWN: ClassVar[int] = 50
+
+    def __init__(self, errors: Iterable[MappingError]) -> None:
+        self.errors = tuple(errors)
+        lines = [str(error) for error in self.errors[: self.SHOWN]]
+        if len(self.errors) > self.SHOWN:
+            lines.append(f"and {len(self.errors) - self.SHOWN} more")
+        super().__init__("\n".join(lines))
+
+
 class ExportError(UsageError):
     """The export cannot be read as a whole: missing, empty, in another encoding, with a header that cannot be used."""
 
@@ -75,7 +92,14 @@ class Unreachable(DestinationError):
 
 
 class Refused(DestinationError):
-    """The destination refuses the credentials, or the configuration (an unknown attribute, group or audience)."""
+    """The destination refuses the credentials, or the configuration (an unknown attribute, group or audience).
+
+    `said` is the vendor's own message, from which the place in the mapping can be found.
+    """
+
+    def __init__(self, message: str, *, said: str = "") -> None:
+        self.said = said
+        super().__init__(message)
 
 
 class Interrupted(ConsentSyncError):

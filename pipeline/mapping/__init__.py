@@ -1,0 +1,11 @@
+"""What `mapping_file` is made of; whoever needs a mapping imports it from there.
+
+yaml_source   text -> inert data, and the line of each key
+section       what all parts of a mapping have in common
+consent       targets, and when and how consent was given
+schema        Mapping: every other key with its type, its default and its meaning
+rules         what must hold within a section
+crossing      what must hold between sections
+words         statuses, channels and regions that a key may hold
+problems      what pydantic found, in sentences
+"""
