@@ -1,0 +1,345 @@
+"""Binds a mapping to what the destination says of itself: names become attributes and consent targets with known types."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from pipeline import mapping_file as mf
+from pipeline.matching import nearest
+from pipeline.model import Channel, Operation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pipeline.destinations.interface import Audience, Field
+    from pipeline.mapping_file import Delivery, Guards, MappingFile, Policy
+
+Path = tuple[str | int, ...]
+TEXT: Final = "text"
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """One attribute to write. `part` is its name in frames, ledger and reports."""
+
+    name: str
+    column: str
+    type: str
+    path: Path
+    format: str | None = None
+    blank: str = "keep"
+    channel: Channel | None = None
+    """Set for an address: the channel that it is reached by."""
+    region: str | None = None
+    decimals: int | None = None
+
+    @property
+    def part(self) -> str:
+        """The column that holds its value as JSON text; null: nothing to send; `null`: clear it."""
+        return f"attribute:{self.name}"
+
+    @property
+    def reason(self) -> str:
+        """The column that holds why it is withheld."""
+        return f"{self.part}@reason"
+
+
+@dataclass(frozen=True, slots=True)
+class Instant:
+    """When consent was given or withdrawn: a column of times. `format` None: ISO 8601."""
+
+    column: str
+    format: str | None
+    timezone: str
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """A column whose words stand for other words, or a constant. Words are compared trimmed, without case."""
+
+    column: str | None = None
+    constant: str | None = None
+    values: dict[str, str] | None = None
+    """Cell in lower case -> word; None: the cell as it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One thing that consent is given for: a channel, a group, or a channel of a group."""
+
+    key: str
+    """`EMAIL`, `group:ID`, `group:ID:EMAIL`."""
+    label: str
+    """As people know it: `EMAIL`, `Newsletters`, `Promotions/EMAIL`."""
+    path: Path
+    status: Words
+    at: Instant | None = None
+    evidence: Words | None = None
+    channel: Channel | None = None
+    group_id: str | None = None
+    overlaps: tuple[str, ...] = ()
+    """Keys of targets, its own first, whose opt-out a permission for this target would undo."""
+
+    @property
+    def part(self) -> str:
+        """The column that holds the status."""
+        return part_of(self.key)
+
+    @property
+    def at_column(self) -> str:
+        """The column that holds when consent was given or withdrawn (UTC), null where unknown."""
+        return f"{self.part}@at"
+
+    @property
+    def source(self) -> str:
+        """The column that holds how consent was given."""
+        return f"{self.part}@source"
+
+    @property
+    def before(self) -> str:
+        """The column that holds the status before this run."""
+        return f"{self.part}@before"
+
+    @property
+    def reason(self) -> str:
+        """The column that holds why it is withheld."""
+        return f"{self.part}@reason"
+
+
+def part_of(key: str) -> str:
+    """The status column of a target's key."""
+    return f"consent:{key}"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A bound mapping: everything that the stages need to know, and nothing that they must not."""
+
+    destination: str
+    account: str
+    mapping: str
+    identity_column: str
+    identity_field: str
+    """The destination's attribute that holds the identity."""
+    identity_is_key: bool
+    attributes: tuple[Attribute, ...]
+    targets: tuple[Target, ...]
+    null_values: frozenset[str]
+    policy: Policy
+    delivery: Delivery
+    guards: Guards
+    channels: frozenset[Channel] = field(default_factory=frozenset)
+
+    @property
+    def addresses(self) -> tuple[Attribute, ...]:
+        """The attributes that a channel is reached by."""
+        return tuple(attribute for attribute in self.attributes if attribute.channel is not None)
+
+    @property
+    def written_attributes(self) -> tuple[Attribute, ...]:
+        """The attributes that `policy.write` lets through; on create, addresses go in any case."""
+        return self.attributes if "attributes" in self.policy.write else ()
+
+    @property
+    def known_keys(self) -> tuple[str, ...]:
+        """Keys of all targets whose status is asked for before a write, each once."""
+        return tuple(dict.fromkeys(key for target in self.targets for key in target.overlaps))
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """Part -> name for people."""
+        return {a.part: a.name for a in self.attributes} | {t.part: t.label for t in self.targets}
+
+    def sent_attributes(self, operation: Operation) -> tuple[Attribute, ...]:
+        """The attributes that travel with this operation: a new contact needs its addresses whatever `write` says."""
+        if operation is Operation.CREATE and not self.written_attributes:
+            return self.addresses
+        return self.written_attributes
+
+
+def bind(file: MappingFile, audience: Audience) -> Job:
+    """Binds the mapping's names to the audience's. Raises MappingErrors, each with line and nearest match (AC-12, AC-13)."""
+    binder = _Binder(file, audience)
+    mapping = file.mapping
+    identity_field = binder.identity_field()
+    targets = tuple(binder.targets()) if "consent" in mapping.policy.write else ()
+    attributes = (*binder.addresses(), *binder.attributes(identity_field))
+    if binder.problems:
+        raise mf.MappingErrors(tuple(file.error(path, problem) for path, problem in binder.problems))
+    return Job(
+        destination=mapping.destination,
+        account=audience.account,
+        mapping=file.path.stem,
+        identity_column=mapping.identity.column or "",
+        identity_field=identity_field,
+        identity_is_key=audience.key is not None and audience.key.name == identity_field,
+        attributes=attributes,
+        targets=targets,
+        null_values=frozenset(value.strip() for value in mapping.source.null_values) | {""},
+        policy=mapping.policy,
+        delivery=mapping.delivery,
+        guards=mapping.guards,
+        channels=audience.channels,
+    )
+
+
+class _Binder:
+    """Collects every problem of one mapping against one audience, so that the operator sees them all at once."""
+
+    def __init__(self, file: MappingFile, audience: Audience) -> None:
+        self.mapping, self.audience = file.mapping, audience
+        self.problems: list[tuple[Path, str]] = []
+
+    def problem(self, path: Path, text: str) -> None:
+        self.problems.append((path, text))
+
+    def identity_field(self) -> str:
+        named = self.mapping.identity.attribute
+        if named is not None:
+            field = self.field(named, ("identity", "attribute"))
+            return field.name if field else named
+        if self.audience.key is None:
+            self.problem(
+                ("identity",),
+                f"the audience '{self.audience.name}' has no key attribute; name the attribute that identifies a contact "
+                "with `attribute:`",
+            )
+            return ""
+        return self.audience.key.name
+
+    def field(self, name: str, path: Path) -> Field | None:
+        found = self.audience.fields.get(name)
+        if found is None:
+            self.problem(
+                path,
+                f"the audience '{self.audience.name}' has no attribute '{name}' (names are case-sensitive)"
+                + nearest(name, self.audience.fields),
+            )
+        return found
+
+    def addresses(self) -> Iterator[Attribute]:
+        for channel, address in self.mapping.addresses.items():
+            path: Path = ("addresses", channel.value)
+            if address.attribute is None:
+                self.problem(path, "`attribute:` is missing: the audience's attribute that holds this address")
+                continue
+            field = self.field(address.attribute, (*path, "attribute"))
+            if field is None:
+                continue
+            if channel not in field.channels:
+                fits = [f.name for f in self.audience.fields.values() if channel in f.channels]
+                self.problem(
+                    (*path, "attribute"),
+                    f"attribute '{field.name}' is not an address of channel {channel}; allowed: {', '.join(fits) or 'none'}",
+                )
+            yield Attribute(
+                field.name, address.column, TEXT, path, channel=channel, region=getattr(address, "region", None)
+            )
+
+    def attributes(self, identity_field: str) -> Iterator[Attribute]:
+        addressed = {address.attribute for address in self.mapping.addresses.values()}
+        for name, given in self.mapping.attributes.items():
+            path: Path = ("attributes", name)
+            field = self.field(name, path)
+            if field is None:
+                continue
+            if name in addressed:
+                self.problem(path, f"attribute '{name}' is written by `addresses` already; remove one of the two")
+            if name == identity_field:
+                self.problem(
+                    path, f"attribute '{name}' is the identity; it is sent by itself and cannot be overwritten"
+                )
+            if given.type is not None and field.type not in (given.type, "any"):
+                self.problem(
+                    (*path, "type"), f"attribute '{name}' is of type {field.type} in the audience, not {given.type}"
+                )
+            yield Attribute(
+                name,
+                given.column,
+                given.type or (TEXT if field.type == "any" else field.type),
+                path,
+                format=given.format,
+                blank=given.blank,
+                decimals=field.decimals,
+            )
+
+    def targets(self) -> Iterator[Target]:
+        consent = self.mapping.consent
+        for channel, given in (consent.channels or {}).items() if consent else ():
+            path: Path = ("consent", "channels", channel.value)
+            self._require_channel(channel, path)
+            yield self._target(given, path, channel, None)
+        for name, group in (consent.groups or {}).items() if consent else ():
+            path = ("consent", "groups", name)
+            group_id = self._group_id(name, path)
+            if group.channels:
+                for channel, given in group.channels.items():
+                    self._require_channel(channel, (*path, "channels", channel.value))
+                    yield self._target(given, (*path, "channels", channel.value), channel, group_id)
+            else:
+                yield self._target(group, path, None, group_id)
+
+    def _require_channel(self, channel: Channel, path: Path) -> None:
+        if channel not in self.audience.channels:
+            known = ", ".join(sorted(self.audience.channels)) or "none"
+            self.problem(
+                path, f"no attribute of the audience is an address of channel {channel}; its channels: {known}"
+            )
+
+    def _group_id(self, name: str, path: Path) -> str:
+        groups = self.audience.groups
+        if name in groups:
+            return name
+        ids = [group_id for group_id, group_name in groups.items() if group_name == name]
+        if len(ids) != 1:
+            many = f"{len(ids)} groups are named '{name}'; use the id: {', '.join(ids)}"
+            none = f"the audience has no consent group '{name}'" + nearest(name, groups.values())
+            self.problem(path, many if ids else none)
+            return name
+        return ids[0]
+
+    def _target(self, given: mf.Target, path: Path, channel: Channel | None, group: str | None) -> Target:
+        if group is None:
+            key = label = str(channel)
+            overlaps = [key]
+        else:
+            name = self.audience.groups.get(group, group)
+            of_group = [f"group:{group}:{c}" for c in sorted(self.audience.channels)]
+            if channel is None:
+                key, label = f"group:{group}", name
+                overlaps = [key, *of_group, *sorted(self.audience.channels)]
+            else:
+                key, label = f"group:{group}:{channel}", f"{name}/{channel}"
+                overlaps = [key, f"group:{group}", channel.value]
+        return Target(
+            key=key,
+            label=label,
+            path=path,
+            status=_status_words(given),
+            at=_instant(given.at),
+            evidence=_evidence_words(given.source),
+            channel=channel,
+            group_id=group,
+            overlaps=tuple(str(k) for k in overlaps),
+        )
+
+
+def _status_words(given: mf.Target) -> Words:
+    if given.const is not None:
+        return Words(constant=str(given.const))
+    cells = {mf.cell_key(cell): str(status) for status, listed in (given.values or {}).items() for cell in listed}
+    return Words(column=given.column, values=cells)
+
+
+def _evidence_words(given: mf.Evidence | None) -> Words | None:
+    if given is None:
+        return None
+    if given.const is not None:
+        return Words(constant=given.const)
+    cells = {mf.cell_key(cell): word for word, listed in (given.values or {}).items() for cell in listed}
+    return Words(column=given.column, values=cells or None)
+
+
+def _instant(given: mf.At | None) -> Instant | None:
+    return Instant(given.column, given.format, given.timezone) if given else None

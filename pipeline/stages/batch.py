@@ -1,0 +1,49 @@
+"""Turns changes into items: wire JSON, a phase and a batch number; opt-outs first."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from pipeline.model import Column, Operation
+from pipeline.stages.precedence import is_opt_out
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pipeline.binding import Job
+    from pipeline.destinations.interface import Limits
+
+OPT_OUT_PHASE = 0
+OTHER_PHASE = 1
+
+
+def batch(changes: pl.DataFrame, job: Job, wires: Mapping[Operation, pl.Expr], limits: Limits) -> pl.DataFrame:
+    """Items in sending order. A batch is of one phase and one operation, and fits the row and byte limits.
+
+    An item that opts out of anything is in phase 0; the first byte of phase 1 leaves after the last of phase 0.
+    """
+    opts_out = pl.any_horizontal(*(is_opt_out(pl.col(t.part)) for t in job.targets), pl.lit(value=False))
+    encoded = pl.concat(
+        [
+            changes.filter(pl.col(Column.OPERATION) == operation).with_columns(wire.alias(Column.WIRE))
+            for operation, wire in wires.items()
+        ]
+    )
+    phase = pl.when(opts_out).then(OPT_OUT_PHASE).otherwise(OTHER_PHASE).cast(pl.Int8)
+    kind = [Column.PHASE, Column.OPERATION]
+    rows = min(job.delivery.batch_size or limits.rows_per_request, limits.rows_per_request)
+    numbered = (
+        encoded.with_columns(phase.alias(Column.PHASE))
+        .sort(*kind, Column.RECORD)
+        .with_columns((pl.int_range(pl.len()).over(kind) // rows).alias("_chunk"))
+        .with_columns(_parts_by_bytes(limits.bytes_per_request // 2).over([*kind, "_chunk"]).alias("_part"))
+        .with_columns(pl.struct(*kind, "_chunk", "_part").rle_id().cast(pl.Int32).alias(Column.BATCH))
+    )
+    return numbered.drop("_chunk", "_part")
+
+
+def _parts_by_bytes(most: int) -> pl.Expr:
+    """Numbers stretches of at most `most` bytes plus one row: half the limit leaves room for that row."""
+    return (pl.col(Column.WIRE).str.len_bytes() + 1).cum_sum() // most

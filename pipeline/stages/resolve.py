@@ -1,0 +1,269 @@
+"""Resolves folded records against what was last delivered, what the destination shows and who may not be contacted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import polars as pl
+
+from pipeline.binding import part_of
+from pipeline.hashing import xxhash64
+from pipeline.model import POLICY_REASONS, SEND, Column, Operation, Outcome, Reason, Status
+from pipeline.stages.fold import broken_of
+from pipeline.stages.precedence import is_opt_out, raises
+from pipeline.values import JSON_NULL
+
+if TYPE_CHECKING:
+    from pipeline.binding import Attribute, Job, Target
+
+TOLD = "@told"
+SEEN = "@seen"
+SAME = "@same"
+NOTHING_WITHHELD: Final = pl.lit([], pl.List(pl.Struct({"part": pl.String, "reason": pl.String})))
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """`changes`: one row per identity to send, with parts, `@before` and an operation; `decided`: one row per identity."""
+
+    changes: pl.DataFrame
+    decided: pl.DataFrame
+
+
+def fingerprint(value: pl.Expr) -> pl.Expr:
+    """A stable 64-bit fingerprint of a value's JSON text: what the state keeps instead of the value."""
+    return xxhash64(value).reinterpret(signed=True)
+
+
+def against_state(identities: pl.DataFrame, state: pl.DataFrame, job: Job, *, full: bool = False) -> pl.DataFrame:
+    """Adds what each contact was last told (`@told`) and which parts are told already (`@same`; `full`: none is).
+
+    A part is told already when its value is the same and its evidence is not newer: nothing is sent twice.
+    """
+    wanted = [part_of(k) for k in job.known_keys] + [f"{part_of(k)}@at" for k in job.known_keys]
+    wanted += [a.part for a in job.attributes]
+    known = state.select(
+        pl.col(Column.IDENTITY), *(pl.col(c).alias(c + TOLD) for c in wanted if c in state.columns)
+    ).unique(Column.IDENTITY, keep="last")
+    absent = [c for c in wanted if c not in state.columns]
+    types = {c: _told_type(c) for c in absent}
+    joined = identities.join(known, on=Column.IDENTITY, how="left", maintain_order="left").with_columns(
+        pl.lit(None, types[c]).alias(c + TOLD) for c in absent
+    )
+    return joined.with_columns(
+        *((_attribute_same(a) & (not full)).alias(a.part + SAME) for a in job.attributes),
+        *((_target_same(t) & (not full)).alias(t.part + SAME) for t in job.targets),
+    )
+
+
+def _told_type(column: str) -> pl.DataType:
+    if column.endswith("@at"):
+        return pl.Datetime("us", "UTC")
+    return pl.String() if column.startswith("consent:") else pl.Int64()
+
+
+def _attribute_same(attribute: Attribute) -> pl.Expr:
+    return (fingerprint(pl.col(attribute.part)) == pl.col(attribute.part + TOLD)).fill_null(value=False)
+
+
+def _target_same(target: Target) -> pl.Expr:
+    newer = (pl.col(target.at_column) > pl.col(target.at_column + TOLD)).fill_null(value=False)
+    return (pl.col(target.part) == pl.col(target.part + TOLD)).fill_null(value=False) & ~newer
+
+
+def to_ask(frame: pl.DataFrame, job: Job) -> pl.Series:
+    """Identities that the destination must be asked about before anything is decided.
+
+    All that would change where the operation depends on whether the contact exists; otherwise those that would raise a status.
+    """
+    changed = [pl.col(t.part).is_not_null() & ~pl.col(t.part + SAME) for t in job.targets]
+    if job.delivery.mode == "update":
+        if "destination" not in job.policy.witnesses:
+            return pl.Series(Column.IDENTITY, [], pl.String)
+        asked = [c & raises(pl.col(t.part)) for c, t in zip(changed, job.targets, strict=True)]
+    else:
+        asked = changed + [pl.col(a.part).is_not_null() & ~pl.col(a.part + SAME) for a in job.attributes]
+    return frame.filter(pl.any_horizontal(*asked, pl.lit(value=False))).get_column(Column.IDENTITY)
+
+
+def decide(frame: pl.DataFrame, seen: pl.DataFrame, asked: pl.Series, job: Job) -> Resolved:
+    """Decides every identity. `seen`: what the destination showed of those `asked`; who was asked and is not in it is new.
+
+    A `suppressed@CHANNEL` column, where present, says whose address may only be opted out.
+    """
+    frame = _with_seen(frame, seen, asked, job)
+    judged = frame.with_columns(
+        pl.coalesce(pl.col(t.reason), _policy(t, job, frame.columns)).alias(t.reason) for t in job.targets
+    )
+    operation = pl.when(pl.col(Column.EXISTS).eq_missing(pl.lit(value=False))).then(pl.lit(Operation.CREATE))
+    judged = judged.with_columns(operation.otherwise(pl.lit(Operation.UPDATE)).cast(pl.String).alias(Column.OPERATION))
+    judged = judged.with_columns(_missing_address(t, job).alias(t.reason) for t in job.targets)
+    sent = judged.with_columns(
+        *(_sent_status(t).alias(t.part) for t in job.targets),
+        *(_sent_value(a, job).alias(a.part) for a in job.attributes),
+        withheld(job).alias(Column.WITHHELD),
+        pl.any_horizontal(*_told_parts(job), pl.lit(value=False)).alias("_some_told"),
+        pl.any_horizontal(*_known_statuses(job), pl.lit(value=False)).alias(Column.KNOWN),
+    )
+    decided = _verdicts(sent, job)
+    befores = [_before(t).alias(t.before) for t in job.targets]
+    changes = decided.filter(pl.col(Column.DECISION) == SEND).with_columns(befores)
+    kept = [Column.RECORD, Column.LINE, Column.IDENTITY, Column.OPERATION]
+    parts = [a.part for a in job.attributes]
+    parts += [c for t in job.targets for c in (t.part, t.at_column, t.source, t.before)]
+    return Resolved(
+        changes.select(*kept, *parts),
+        decided.select(
+            Column.RECORD,
+            Column.LINE,
+            Column.IDENTITY,
+            Column.DECISION,
+            Column.REASON,
+            Column.MESSAGE,
+            Column.WITHHELD,
+            Column.KNOWN,
+        ),
+    )
+
+
+def _with_seen(frame: pl.DataFrame, seen: pl.DataFrame, asked: pl.Series, job: Job) -> pl.DataFrame:
+    keys = [part_of(key) for key in job.known_keys]
+    shown = seen.select(
+        pl.col(Column.IDENTITY), pl.lit(value=True).alias(Column.EXISTS), *(pl.col(k).alias(k + SEEN) for k in keys)
+    )
+    answers = pl.DataFrame({Column.IDENTITY: asked.unique()}).join(shown, on=Column.IDENTITY, how="left")
+    answers = answers.with_columns(pl.col(Column.EXISTS).fill_null(value=False))
+    return frame.join(answers, on=Column.IDENTITY, how="left", maintain_order="left")
+
+
+def _policy(target: Target, job: Job, columns: list[str]) -> pl.Expr:
+    """Why a target is withheld by policy, the first that applies; null: it goes."""
+    status = pl.col(target.part)
+    rules = [(Reason.UNKNOWN_CONSENT_VALUE, status.eq_missing(pl.lit(Status.UNLISTED)))]
+    address = next((a for a in job.addresses if a.channel is target.channel), None)
+    lost = pl.lit(None, pl.String)
+    if address is not None and target.channel is not None:
+        broken = is_opt_out(status) & pl.col(address.part).is_null()
+        lost = pl.when(broken).then(pl.col(broken_of(address)))
+    suppressed = [c for c in columns if c.startswith("suppressed@") and target.channel in (None, c.partition("@")[2])]
+    if suppressed:
+        rules.append((Reason.SUPPRESSED, raises(status) & pl.any_horizontal(suppressed)))
+    required = [str(s) for s in job.policy.require_evidence]
+    unproven = pl.col(target.at_column).is_null() | pl.col(target.source).is_null()
+    rules.append((Reason.EVIDENCE_MISSING, status.is_in(required) & unproven))
+    rules.append((Reason.RESUBSCRIBE_WITHOUT_EVIDENCE, raises(status) & _opted_out(target, job)))
+    return pl.coalesce(*(pl.when(wrong).then(pl.lit(str(reason))) for reason, wrong in rules), lost)
+
+
+def _opted_out(target: Target, job: Job) -> pl.Expr:
+    """Whether a witness knows an opt-out that this permission would end and does not provably outdate.
+
+    The platform's own opt-outs carry no time, so nothing is provably newer than one.
+    """
+    told = {key: is_opt_out(pl.col(part_of(key) + TOLD)) for key in target.overlaps}
+    by_state = pl.any_horizontal(told.values()) if "state" in job.policy.witnesses else pl.lit(value=False)
+    by_destination = pl.any_horizontal(is_opt_out(pl.col(part_of(key) + SEEN)) for key in target.overlaps)
+    if job.policy.resubscribe == "never":
+        return by_state | by_destination
+    newer = [
+        ~out | (pl.col(target.at_column) > pl.col(f"{part_of(key)}@at{TOLD}")).fill_null(value=False)
+        for key, out in told.items()
+    ]
+    proven = pl.all_horizontal(newer) & pl.col(target.source).is_not_null()
+    return (by_state & ~proven) | (by_destination & ~(by_state & proven))
+
+
+def _missing_address(target: Target, job: Job) -> pl.Expr:
+    """A new contact's opt-in needs the channel's address (AC-10)."""
+    address = next((a for a in job.addresses if a.channel is target.channel), None)
+    if target.channel is None:
+        has_none = pl.all_horizontal(*(pl.col(a.part).is_null() for a in job.addresses), pl.lit(value=True))
+    else:
+        has_none = pl.col(address.part).is_null() if address else pl.lit(value=True)
+    missing = (pl.col(Column.OPERATION) == Operation.CREATE) & raises(pl.col(target.part)) & has_none
+    return pl.coalesce(pl.col(target.reason), pl.when(missing).then(pl.lit(str(Reason.ADDRESS_MISSING))))
+
+
+def _sent_status(target: Target) -> pl.Expr:
+    """The status if it goes: not withheld, not told already, and nothing to clear where there is no contact yet (AC-06)."""
+    is_new = pl.col(Column.OPERATION) == Operation.CREATE
+    pointless = pl.when(is_new).then(pl.col(target.part) == Status.CLEAR).otherwise(pl.col(target.part + SAME))
+    return pl.when(pl.col(target.reason).is_null() & ~pointless).then(pl.col(target.part))
+
+
+def _sent_value(attribute: Attribute, job: Job) -> pl.Expr:
+    value, is_new = pl.col(attribute.part), pl.col(Column.OPERATION) == Operation.CREATE
+    on_create = (value != JSON_NULL) if attribute in job.sent_attributes(Operation.CREATE) else pl.lit(value=False)
+    on_update = ~pl.col(attribute.part + SAME) if attribute in job.written_attributes else pl.lit(value=False)
+    return pl.when(pl.when(is_new).then(on_create).otherwise(on_update)).then(value)
+
+
+def _told_parts(job: Job) -> list[pl.Expr]:
+    targets = [pl.col(t.part + SAME) & pl.col(t.reason).is_null() for t in job.targets]
+    return targets + [pl.col(a.part + SAME) for a in job.written_attributes]
+
+
+def _known_statuses(job: Job) -> list[pl.Expr]:
+    parts = [part_of(target.key) for target in job.targets]
+    return [pl.col(part + suffix).is_not_null() for part in parts for suffix in (TOLD, SEEN)]
+
+
+def withheld(job: Job) -> pl.Expr:
+    """list[struct[part, reason]] of what is withheld, targets first; empty where nothing is."""
+    parts: list[Target | Attribute] = [*job.targets, *job.attributes]
+    entries = [
+        pl.when(pl.col(p.reason).is_not_null()).then(
+            pl.struct(pl.lit(p.part).alias("part"), pl.col(p.reason).alias("reason"))
+        )
+        for p in parts
+    ]
+    return pl.concat_list(entries).list.drop_nulls() if entries else NOTHING_WITHHELD
+
+
+def _verdicts(sent: pl.DataFrame, job: Job) -> pl.DataFrame:
+    """Adds decision, reason and message: what becomes of the identity as a whole."""
+    parts = [*(t.part for t in job.targets), *(a.part for a in job.attributes)]
+    something = pl.any_horizontal(*(pl.col(part).is_not_null() for part in parts), pl.lit(value=False))
+    addressed = pl.any_horizontal(*(pl.col(a.part).is_not_null() for a in job.addresses), pl.lit(value=False))
+    is_new = pl.col(Column.OPERATION) == Operation.CREATE
+    reasons = pl.col(Column.WITHHELD).list.eval(pl.element().struct.field("reason"))
+    by_policy = reasons.list.eval(pl.element().is_in([str(r) for r in POLICY_REASONS])).list.all()
+    first = reasons.list.first()
+    mode = job.delivery.mode
+    cases: list[tuple[pl.Expr, str, pl.Expr]] = []
+    if mode == "update":
+        cases.append((is_new, Outcome.FAILED, pl.lit(str(Reason.CONTACT_NOT_FOUND))))
+    if mode == "create":
+        exists = pl.col(Column.EXISTS).eq_missing(pl.lit(value=True))
+        cases.append((exists & something, Outcome.REJECTED, pl.lit(str(Reason.CONTACT_EXISTS))))
+    cases += [
+        (is_new & something & ~addressed, Outcome.REJECTED, pl.lit(str(Reason.ADDRESS_MISSING))),
+        (something, SEND, pl.lit(None, pl.String)),
+        (pl.col("_some_told"), Outcome.UNCHANGED, pl.lit(str(Reason.ALREADY_TOLD))),
+        (first.is_not_null() & by_policy, Outcome.HELD, first),
+        (first.is_not_null(), Outcome.REJECTED, first),
+        (pl.lit(value=True), Outcome.UNCHANGED, pl.lit(str(Reason.NOTHING_TO_SEND))),
+    ]
+    return sent.with_columns(
+        pl.coalesce(pl.when(c).then(pl.lit(str(d))) for c, d, _ in cases).alias(Column.DECISION),
+        _first_of([(c, r) for c, _, r in cases]).alias(Column.REASON),
+        pl.lit("").alias(Column.MESSAGE),
+    )
+
+
+def _first_of(cases: list[tuple[pl.Expr, pl.Expr]]) -> pl.Expr:
+    """The value of the first case that holds, even where that value is null."""
+    chosen = pl.lit(None, pl.String)
+    for condition, value in reversed(cases):
+        chosen = pl.when(condition).then(value).otherwise(chosen)
+    return chosen
+
+
+def _before(target: Target) -> pl.Expr:
+    """FROM of the transition: as read, else as last told, else UNSET."""
+    own = part_of(target.key)
+    asked = pl.col(Column.EXISTS).is_not_null()
+    known = pl.when(asked).then(pl.col(own + SEEN)).otherwise(pl.col(own + TOLD))
+    sent = pl.col(target.part).is_not_null()
+    return pl.when(sent).then(known.fill_null(pl.lit(str(Status.UNSET))))

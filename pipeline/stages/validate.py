@@ -1,0 +1,107 @@
+"""Splits mapped records into valid and rejected, and withholds the smallest wrong part of the valid ones.
+
+A rule is a named boolean expression that is true where a part is wrong; its name is the reason code; null counts as wrong.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import polars as pl
+
+from pipeline.model import STRICTNESS, Column, Reason, Status
+from pipeline.stages.map import cell_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from pipeline.binding import Attribute, Job, Target
+
+MANGLED: Final = r"^[+-]?\d([.,]\d+)?[eE]\+\d+$"
+"""A spreadsheet's 4.41E+11: the digits after the first few are lost."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """`wrong` is true (or null) where the rule is broken; `path` names what of the record it is about."""
+
+    reason: Reason
+    wrong: pl.Expr
+    about: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Validated:
+    """`valid`: parts that are wrong are null and have a reason; `rejected`: record, line, identity, reason, message."""
+
+    valid: pl.DataFrame
+    rejected: pl.DataFrame
+
+
+def validate(mapped: pl.DataFrame, job: Job) -> Validated:
+    """Applies the rules of the job. Every mapped record is in exactly one of the two frames."""
+    judged = mapped.with_columns(
+        _first_broken(record_rules(job)).alias(Column.REASON),
+        _first_broken(record_rules(job), lambda rule: f"column '{rule.about}'").alias(Column.MESSAGE),
+        *(_first_broken(attribute_rules(a)).alias(a.reason) for a in job.attributes),
+    ).with_columns(_broken_address(t, job).alias(t.reason) for t in job.targets)
+    withheld = judged.with_columns(
+        *(pl.when(pl.col(a.reason).is_null()).then(pl.col(a.part)).alias(a.part) for a in job.attributes),
+        *(pl.when(pl.col(t.reason).is_null()).then(pl.col(t.part)).alias(t.part) for t in job.targets),
+    ).drop(cell_of(a) for a in job.attributes)
+    rejected = withheld.filter(pl.col(Column.REASON).is_not_null()).select(
+        Column.RECORD, Column.LINE, Column.IDENTITY, Column.REASON, Column.MESSAGE
+    )
+    return Validated(withheld.filter(pl.col(Column.REASON).is_null()).drop(Column.REASON, Column.MESSAGE), rejected)
+
+
+def record_rules(job: Job) -> Iterator[Rule]:
+    """Rules that reject the whole record."""
+    identity = pl.col(Column.IDENTITY)
+    yield Rule(Reason.IDENTITY_MISSING, identity.is_null(), job.identity_column)
+    yield Rule(Reason.MANGLED_NUMBER, identity.str.contains(MANGLED), job.identity_column)
+    for attribute in job.attributes:
+        if attribute.blank == "reject":
+            yield Rule(Reason.ATTRIBUTE_BLANK, pl.col(cell_of(attribute)).is_null(), attribute.column)
+    if job.policy.unknown_value == "reject":
+        for target in job.targets:
+            unlisted = pl.col(target.part).eq_missing(pl.lit(Status.UNLISTED))
+            yield Rule(Reason.UNKNOWN_CONSENT_VALUE, unlisted, target.status.column or "")
+
+
+def attribute_rules(attribute: Attribute) -> Iterator[Rule]:
+    """Rules that withhold an attribute."""
+    given, cell = pl.col(cell_of(attribute)).is_not_null(), pl.col(cell_of(attribute))
+    yield Rule(Reason.MANGLED_NUMBER, given & cell.str.contains(MANGLED))
+    unusable = given & pl.col(attribute.part).is_null()
+    if attribute.channel is not None:
+        for reason in (Reason.MANGLED_NUMBER, Reason.PHONE_NOT_E164, Reason.EMAIL_INVALID):
+            yield Rule(reason, unusable & pl.col(attribute.reason).eq_missing(pl.lit(reason)))
+        return
+    match attribute.type:
+        case "number":
+            yield Rule(Reason.NUMBER_INVALID, unusable)
+            if attribute.decimals is not None:
+                too_fine = rf"\.\d{{{attribute.decimals}}}\d*[1-9]"
+                yield Rule(Reason.NUMBER_INVALID, given & cell.str.contains(too_fine))
+        case "boolean":
+            yield Rule(Reason.BOOLEAN_INVALID, unusable)
+        case "date":
+            yield Rule(Reason.DATE_INVALID, unusable)
+
+
+def _first_broken(rules: Iterator[Rule], said: Callable[[Rule], str] = lambda rule: rule.reason) -> pl.Expr:
+    broken = [pl.when(rule.wrong.fill_null(value=True)).then(pl.lit(str(said(rule)))) for rule in rules]
+    return pl.coalesce(*broken, pl.lit(None, pl.String))
+
+
+def _broken_address(target: Target, job: Job) -> pl.Expr:
+    """A permission needs the address it is given for. An opt-out stays: it may concern the address of another record."""
+    address = next((a for a in job.addresses if a.channel is target.channel), None)
+    if address is None or target.channel is None:
+        return pl.lit(None, pl.String)
+    permits = (
+        pl.col(target.part).replace_strict(STRICTNESS, default=0, return_dtype=pl.Int8) < STRICTNESS[Status.OPT_OUT]
+    )
+    return pl.when(pl.col(target.part).is_not_null() & permits).then(pl.col(address.reason))

@@ -1,0 +1,70 @@
+"""Typed values as JSON text, by polars expressions: how a cell becomes a value, and how a value read back compares with it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import polars as pl
+
+ISO_FORMATS: Final = (
+    "%+",
+    "%Y-%m-%dT%H:%M:%S%.f",
+    "%Y-%m-%d %H:%M:%S%.f",
+    "%Y-%m-%dT%H:%M",
+    "%Y-%m-%d %H:%M",
+    "%Y-%m-%d",
+)
+"""ISO 8601 as exports write it; only the first carries an offset."""
+WIRE_DATE: Final = "%Y-%m-%dT%H:%M:%S%.3fZ"
+TRUE_WORDS: Final = ("true", "t", "yes", "y", "1")
+FALSE_WORDS: Final = ("false", "f", "no", "n", "0")
+NUMBER: Final = r"^([+-]?)0*(\d+(?:\.\d+)?)$"
+JSON_NULL: Final = "null"
+"""Clears an attribute; a polars null says nothing about it."""
+
+
+def json_text(text: pl.Expr) -> pl.Expr:
+    """Text as a JSON string, null where it is null."""
+    encoded = pl.struct(text.alias("v")).struct.json_encode()
+    return pl.when(text.is_not_null()).then(encoded.str.slice(len('{"v":')).str.head(-1))
+
+
+def typed(text: pl.Expr, type: str, format: str | None = None) -> pl.Expr:  # noqa: A002 - the mapping's own words
+    """Text as JSON text of a type: text, number, boolean, date or list. Null where it is null or does not fit.
+
+    `format` is a date's strftime format (None: ISO 8601) or a list's separator (None: a semicolon).
+    """
+    match type:
+        case "number":
+            # The text itself travels: a float would change long decimals.
+            value = text.str.replace(NUMBER, "${1}${2}").str.strip_prefix("+")
+            return pl.when(text.str.contains(NUMBER)).then(value)
+        case "boolean":
+            word = text.str.to_lowercase()
+            return pl.coalesce(
+                pl.when(word.is_in(TRUE_WORDS)).then(pl.lit("true")),
+                pl.when(word.is_in(FALSE_WORDS)).then(pl.lit("false")),
+            )
+        case "date":
+            return json_text(instant(text, format, "UTC").dt.strftime(WIRE_DATE))
+        case "list":
+            items = text.str.split(format or ";").list.eval(json_text(pl.element().str.strip_chars()))
+            return pl.when(text.is_not_null()).then(pl.concat_str(pl.lit("["), items.list.join(","), pl.lit("]")))
+        case _:
+            return json_text(text)
+
+
+def instant(text: pl.Expr, format: str | None, timezone: str) -> pl.Expr:  # noqa: A002 - the mapping's own word
+    """A time in UTC, null where the text does not fit. `timezone` is that of times without an offset."""
+    formats = (format,) if format else ISO_FORMATS
+    return pl.coalesce(_parsed(text, f, timezone) for f in formats)
+
+
+def _parsed(text: pl.Expr, format: str, timezone: str) -> pl.Expr:  # noqa: A002 - the mapping's own word
+    if format == "%+" or any(offset in format for offset in ("%z", "%#z", "%:z")):
+        return text.str.to_datetime(format, time_unit="us", time_zone="UTC", strict=False)
+    if any(clock in format for clock in ("%H", "%I", "%T", "%R", "%c", "%s")):
+        naive = text.str.to_datetime(format, time_unit="us", strict=False)
+    else:
+        naive = text.str.to_date(format, strict=False).cast(pl.Datetime("us"))
+    return naive.dt.replace_time_zone(timezone, ambiguous="earliest", non_existent="null").dt.convert_time_zone("UTC")
