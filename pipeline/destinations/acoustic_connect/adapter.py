@@ -1,0 +1,252 @@
+"""Acoustic Connect's behaviour: describes the audience, encodes rows, delivers batches, reads back, judges answers."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import httpx
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from pipeline.destinations.acoustic_connect import encode, wire
+from pipeline.destinations.acoustic_connect.contacts import frame_of
+from pipeline.destinations.acoustic_connect.isolate import Isolation
+from pipeline.destinations.acoustic_connect.refusals import HALTS, TRANSIENT, blamed
+from pipeline.destinations.interface import Audience, Delivery, Kind, Limits, Reply, Send, Verdict
+from pipeline.destinations.interface import Field as AudienceField
+from pipeline.errors import Refused, Unreachable
+from pipeline.model import Channel, Column, Operation, Status
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import polars as pl
+
+    from pipeline.binding import Job, Path
+
+TYPES: Final = {
+    "TEXT": "text",
+    "NUMBER": "number",
+    "BOOLEAN": "boolean",
+    "DATE": "date",
+    "ARRAY": "list",
+    "JSON": "any",
+}
+
+
+class Options(BaseModel):
+    """`options:` of a mapping for Acoustic Connect."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    data_set_id: str | None = Field(None, description="The audience. Needed by the dataset generation.")
+    api_generation: wire.Generation = Field("dataset", description="Which of the vendor's two schemas the account has.")
+    extra_headers: dict[str, str] = Field(default_factory=dict, description="Sent with every request, e.g. a region.")
+    max_body_bytes: Annotated[int, Field(ge=10_000)] = Field(1 << 20, description="Largest request body in bytes.")
+    timeout_seconds: Annotated[float, Field(gt=0)] = Field(35.0, description="Longest wait for one answer.")
+    settle_seconds: Annotated[float, Field(ge=0)] = Field(
+        60.0, description="How long a write may take to show on reading."
+    )
+    read_page_size: Annotated[int, Field(ge=1, le=1000)] = Field(100, description="Contacts read at once.")
+
+
+class AcousticConnect:
+    """One account and audience of Acoustic Connect."""
+
+    def __init__(self, url: str, credentials: Mapping[str, str], options: Options) -> None:
+        self.url, self.options = url, options
+        self.headers = {
+            "content-type": "application/json",
+            "x-api-key": credentials["api_key"],
+            **options.extra_headers,
+        }
+
+    @property
+    def limits(self) -> Limits:
+        """The vendor documents none: the mapping's options, with careful defaults."""
+        return Limits(
+            rows_per_request=100,
+            bytes_per_request=self.options.max_body_bytes,
+            identities_per_read=self.options.read_page_size,
+            request_seconds=self.options.timeout_seconds,
+            settle_seconds=self.options.settle_seconds,
+        )
+
+    def describe(self, send: Send) -> Audience:
+        """Reads attributes, key and consent groups of the audience (AC-13)."""
+        rules = [{"field": "type", "eq": "AUDIENCE"}]
+        reply = send(self._query(wire.DATA_SETS[self.options.api_generation], {"rules": rules}), repeatable=True)
+        nodes = _field(reply, "dataSets", "nodes")
+        data_sets = [wire.DataSet.model_validate(node) for node in nodes]
+        wanted = self.options.data_set_id
+        chosen = [d for d in data_sets if wanted in (None, d.dataSetId)]
+        if len(chosen) != 1:
+            found = ", ".join(f"{d.dataSetId} ({d.name})" for d in data_sets) or "none"
+            raise Refused(
+                f"no audience '{wanted}' (the account has: {found}); set `options.data_set_id` in the mapping"
+            )
+        return _audience(chosen[0])
+
+    def check(self, job: Job) -> Sequence[tuple[Path, str]]:
+        """What the configured generation cannot take (AC-06, AC-17)."""
+        problems: list[tuple[Path, str]] = []
+        dataset = self.options.api_generation == "dataset"
+        if dataset and self.options.data_set_id is None:
+            problems.append(
+                (("options",), "`data_set_id` is missing; the dataset generation names the audience in each write")
+            )
+        if dataset and not job.identity_is_key:
+            problems.append(
+                (
+                    ("identity", "attribute"),
+                    "the dataset generation finds contacts by the audience's key attribute only",
+                )
+            )
+        if not dataset:
+            problems += [
+                (target.path, "the current generation cannot clear a status; use `api_generation: dataset`")
+                for target in job.targets
+                if Status.CLEAR in {target.status.constant, *(target.status.values or {}).values()}
+            ]
+        return problems
+
+    def encode(self, job: Job, operation: Operation) -> pl.Expr:
+        """One element of the mutation's list."""
+        return encode.item(job, operation)
+
+    def deliver(self, job: Job, items: pl.DataFrame, send: Send) -> Delivery:
+        """Sends items in one mutation and settles a refusal to the row. Creating is not repeatable (AC-08)."""
+        creates = items.item(0, Column.OPERATION) == Operation.CREATE
+        isolation = Isolation(
+            mutate=lambda rows: send(self._mutation(rows, creates=creates), repeatable=not creates),
+            reported=_created if creates else _modified,
+            present=lambda rows: self._present(job, rows, send),
+            repeatable=not creates,
+        )
+        return isolation.deliver(items)
+
+    def read_back(self, job: Job, identities: Sequence[str], send: Send) -> pl.DataFrame:
+        """Reads contacts by identity, page by page (AC-16). Several contacts of one identity give several rows."""
+        names = list(dict.fromkeys([job.identity_field, *(a.name for a in job.attributes)]))
+        size = self.options.read_page_size
+        found: list[wire.Contact] = []
+        for start in range(0, len(identities), size):
+            variables: dict[str, Any] = {
+                "first": size,
+                "rules": [{"field": job.identity_field, "in": list(identities[start : start + size])}],
+                "order": [{"field": job.identity_field, "sort": "ASC"}],
+                "names": names,
+            }
+            more = True
+            while more:
+                reply = send(self._query(wire.CONTACTS[self.options.api_generation], variables), repeatable=True)
+                page = wire.Page.model_validate(_field(reply, "contacts"))
+                found += page.nodes
+                more = bool(page.pageInfo.hasNextPage and page.nodes)
+                variables["after"] = page.pageInfo.endCursor
+        return frame_of(found, job)
+
+    def classify(self, response: httpx.Response) -> Verdict:
+        """Judges an answer by its body whatever the HTTP status; without `data` and `errors` the gateway spoke (AC-14)."""
+        status = response.status_code
+        try:
+            answer = wire.Answer.model_validate_json(response.content)
+        except ValidationError:
+            return _gateway(status, f"HTTP {status} without a usable body")
+        if answer.errors:
+            codes = [error.extensions.code for error in answer.errors]
+            first = answer.errors[0]
+            if any(code in HALTS for code in codes):
+                halting = next(error for error in answer.errors if error.extensions.code in HALTS)
+                return Verdict(Kind.HALT, halting.extensions.code, halting.message)
+            kind = Kind.RETRY if all(code in TRANSIENT for code in codes) else Kind.REFUSED
+            return Verdict(kind, first.extensions.code, first.message)
+        if answer.data is not None:
+            return Verdict(Kind.OK)
+        return _gateway(status, answer.message or f"HTTP {status}")
+
+    def blame(self, message: str) -> tuple[str, str] | None:
+        """The attribute or group of the mapping that a configuration error names."""
+        if (attribute := blamed(message)) is not None:
+            return "attribute", attribute
+        if message.startswith("Consent group not found: "):
+            return "group", message.partition(": ")[2]
+        return None
+
+    def _query(self, document: str, variables: Mapping[str, Any]) -> httpx.Request:
+        content = json.dumps({"query": document, "variables": variables}, ensure_ascii=False).encode()
+        return httpx.Request("POST", self.url, headers=self.headers, content=content)
+
+    def _mutation(self, rows: pl.DataFrame, *, creates: bool) -> httpx.Request:
+        documents = wire.CREATE if creates else wire.UPDATE
+        query = json.dumps(documents[self.options.api_generation])
+        audience = json.dumps(self.options.data_set_id)
+        named = f'"dataSetId":{audience},' if self.options.api_generation == "dataset" else ""
+        body = rows.get_column(Column.WIRE).str.join(",").item()
+        content = f'{{"query":{query},"variables":{{{named}"rows":[{body}]}}}}'.encode()
+        return httpx.Request("POST", self.url, headers=self.headers, content=content)
+
+    def _present(self, job: Job, rows: pl.DataFrame, send: Send) -> set[str]:
+        frame = self.read_back(job, rows.get_column(Column.IDENTITY).to_list(), send)
+        return set(frame.get_column(Column.IDENTITY).drop_nulls().to_list())
+
+
+def build(url: str, credentials: Mapping[str, str], options: Mapping[str, Any]) -> AcousticConnect:
+    """Raises pydantic's ValidationError where the mapping's options cannot be used."""
+    return AcousticConnect(url, credentials, Options.model_validate(options))
+
+
+def _audience(data_set: wire.DataSet) -> Audience:
+    fields = {}
+    for attribute in data_set.attributes or ():
+        identity = attribute.identifyAs or wire.Identity()
+        channels = frozenset(Channel(c) for c in identity.channels or () if c in set(Channel))
+        fields[attribute.name] = AudienceField(
+            attribute.name,
+            TYPES.get(attribute.type, "any"),
+            channels,
+            is_key=bool(identity.key),
+            decimals=attribute.decimalPrecision,
+        )
+    groups = {group.id: group.name for group in data_set.consentGroups or ()}
+    return Audience(data_set.dataSetId, data_set.name or data_set.dataSetId, fields, groups)
+
+
+def _field(reply: Reply, *path: str) -> Any:
+    """A part of `data`. Raises Unreachable without a clear answer, Refused where a query was refused."""
+    if reply.unclear:
+        raise Unreachable(f"the destination gives no usable answer: {reply.verdict.message}")
+    if reply.verdict.kind is not Kind.OK:
+        raise Refused(f"the destination refused a query: {reply.verdict.code} {reply.verdict.message}".rstrip())
+    found: Any = reply.body.get("data") or {}
+    for name in path:
+        found = (found or {}).get(name)
+    return found or ([] if path[-1] == "nodes" else {})
+
+
+def _modified(reply: Reply, _rows: pl.DataFrame) -> int:
+    return int((reply.body.get("data") or {}).get("updateContacts", {}).get("modifiedCount") or 0)
+
+
+def _created(reply: Reply, rows: pl.DataFrame) -> int:
+    """Items come in order; where they carry keys, only those that match vouch for their row."""
+    items = (reply.body.get("data") or {}).get("createContacts", {}).get("items") or []
+    keys = [item.get("contactKey") for item in items if isinstance(item, dict)]
+    if len(items) == rows.height and any(keys):
+        identities = rows.get_column(Column.IDENTITY).to_list()
+        return sum(key in (None, identity) for key, identity in zip(keys, identities, strict=True))
+    return len(items)
+
+
+def _gateway(status: int, message: str) -> Verdict:
+    match status:
+        case 401 | 403:
+            return Verdict(Kind.HALT, str(status), message)
+        case 429:
+            return Verdict(Kind.THROTTLED, "429", message)
+        case 413:
+            return Verdict(Kind.REFUSED, "413", message)
+        case _ if 400 <= status < 500 and status != 408:
+            return Verdict(Kind.HALT, str(status), message)
+        case _:
+            return Verdict(Kind.RETRY, str(status), message)

@@ -1,0 +1,72 @@
+"""Turns contacts as read into a frame that compares with what was sent."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from pipeline.binding import part_of
+from pipeline.model import Channel, Column
+from pipeline.values import typed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pipeline.binding import Attribute, Job
+    from pipeline.destinations.acoustic_connect.wire import Consent, Contact
+
+MIXED = "MIXED"
+"""A group whose channels have different statuses."""
+
+
+def frame_of(contacts: Iterable[Contact], job: Job) -> pl.DataFrame:
+    """One row per contact: `identity`, each attribute as JSON text, each known target's status (AC-16)."""
+    keys = job.known_keys
+    rows = [_row(contact, job, keys) for contact in contacts]
+    schema = {Column.IDENTITY: pl.String} | {a.part: pl.String for a in job.attributes}
+    schema |= {part_of(key): pl.String for key in keys}
+    frame = pl.DataFrame(rows, schema=schema, orient="row")
+    return frame.with_columns(_comparable(attribute).alias(attribute.part) for attribute in job.attributes)
+
+
+def _row(contact: Contact, job: Job, keys: Iterable[str]) -> tuple[str | None, ...]:
+    values = {attribute.name: attribute.value for attribute in contact.attributes}
+    statuses = statuses_of(contact.consent)
+    return (
+        _text(values.get(job.identity_field)),
+        *(_text(values.get(attribute.name)) for attribute in job.attributes),
+        *(statuses.get(key) for key in keys),
+    )
+
+
+def statuses_of(consent: Consent | None) -> dict[str, str]:
+    """Target key -> status. A group has no status of its own on read: it is that of its channels, or MIXED."""
+    found: dict[str, str] = {}
+    if consent is None:
+        return found
+    for entry in consent.channels or ():
+        if entry.status:
+            found[entry.channel] = entry.status
+    for group in consent.consentGroups or ():
+        of_group = {c.channel: c.status for c in group.channels if c.status}
+        found |= {f"group:{group.id}:{channel}": status for channel, status in of_group.items()}
+        if of_group:
+            first, *others = set(of_group.values())
+            found[f"group:{group.id}"] = MIXED if others else first
+    return found
+
+
+def _text(value: Any) -> str | None:
+    if value is None or isinstance(value, str):
+        return value or None
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _comparable(attribute: Attribute) -> pl.Expr:
+    """The value as it would be sent. Phones may come back without their plus sign."""
+    text = pl.col(attribute.part)
+    if attribute.channel is not None and attribute.channel is not Channel.EMAIL:
+        text = pl.concat_str(pl.lit("+"), text.str.strip_prefix("+"))
+    return typed(text, "text" if attribute.type == "list" else attribute.type)

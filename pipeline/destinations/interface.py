@@ -1,0 +1,182 @@
+"""What a destination is: limits, wire JSON, delivery, read-back, description, judgement.
+
+Policy is central, judgement is local: an adapter is handed `send` and never sees a client, a clock, a retry or a log.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from enum import Enum, auto
+from typing import TYPE_CHECKING, Any, Protocol
+
+from pipeline.model import Channel
+
+if TYPE_CHECKING:
+    import httpx
+    import polars as pl
+
+    from pipeline.binding import Job
+    from pipeline.model import Operation, Outcome, Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What the vendor takes at once."""
+
+    rows_per_request: int
+    bytes_per_request: int
+    identities_per_read: int
+    request_seconds: float
+    settle_seconds: float
+    """How long a write may take to show when it is read back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """An attribute that the destination has. `type` is the mapping's word: text, number, boolean, date or list."""
+
+    name: str
+    type: str
+    channels: frozenset[Channel] = frozenset()
+    is_key: bool = False
+    decimals: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """What the destination says of itself before the first write: the names a mapping may use."""
+
+    account: str
+    name: str
+    fields: Mapping[str, Field]
+    groups: Mapping[str, str]
+    """group id -> name"""
+
+    @property
+    def channels(self) -> frozenset[Channel]:
+        """The channels that some attribute is the address of."""
+        return frozenset(channel for field in self.fields.values() for channel in field.channels)
+
+    @property
+    def key(self) -> Field | None:
+        """The attribute that identifies a contact, if the audience has one."""
+        return next((field for field in self.fields.values() if field.is_key), None)
+
+
+def audience_json(audience: Audience) -> bytes:
+    """The audience for the run folder."""
+    return json.dumps(asdict(audience), default=sorted, ensure_ascii=False).encode()
+
+
+def audience_from_json(text: bytes) -> Audience:
+    """The audience as it was when the run was planned."""
+    found = json.loads(text)
+    fields = {
+        name: Field(**{**given, "channels": frozenset(Channel(c) for c in given["channels"])})
+        for name, given in found["fields"].items()
+    }
+    return Audience(found["account"], found["name"], fields, found["groups"])
+
+
+class Kind(Enum):
+    """How an answer is to be taken."""
+
+    OK = auto()
+    RETRY = auto()
+    """Transient: ask again."""
+    THROTTLED = auto()
+    """Wait for all callers; does not use up attempts."""
+    REFUSED = auto()
+    """The rows, or one of them: isolate."""
+    HALT = auto()
+    """The credentials or the configuration: every further request would be refused too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """An adapter's judgement of one answer. `code` and `message` are the vendor's words; messages may hold addresses."""
+
+    kind: Kind
+    code: str = ""
+    message: str = ""
+    retry_after_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What `send` gives back: a judged answer, or none. `unclear`: the request may have taken effect without an answer."""
+
+    verdict: Verdict
+    body: Mapping[str, Any]
+    unclear: bool = False
+
+
+class Send(Protocol):
+    """Sends one request under the run's pacing, retries and time limits."""
+
+    def __call__(self, request: httpx.Request, *, repeatable: bool) -> Reply:
+        """`repeatable`: sending it twice has the effect of once, so an unclear attempt may be repeated.
+
+        Raises Unreachable, Refused (a verdict of HALT) or Interrupted.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Exceptional:
+    """A record of a batch that did not go as planned. `outcome` None: unclear, to be read back."""
+
+    record: int
+    outcome: Outcome | None
+    reason: Reason
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What came of a batch: its counts, and only the records that did not go as planned."""
+
+    expected: int = 0
+    reported: int = 0
+    exceptional: Sequence[Exceptional] = field(default_factory=tuple)
+
+
+class Destination(Protocol):
+    """One vendor. Functions stand in this order in every adapter."""
+
+    @property
+    def limits(self) -> Limits: ...
+
+    def describe(self, send: Send) -> Audience:
+        """Reads audience, groups and fields. Raises Refused where the account or audience is not there."""
+        ...
+
+    def check(self, job: Job) -> Sequence[tuple[tuple[str | int, ...], str]]:
+        """What of the bound mapping this vendor cannot take: (path in the mapping, problem) pairs."""
+        ...
+
+    def encode(self, job: Job, operation: Operation) -> pl.Expr:
+        """An expression over a resolved frame that builds each row's wire JSON from that row alone."""
+        ...
+
+    def deliver(self, job: Job, items: pl.DataFrame, send: Send) -> Delivery:
+        """Sends items of one operation; settles refusals to the row; leaves what is unclear to be read back."""
+        ...
+
+    def read_back(self, job: Job, identities: Sequence[str], send: Send) -> pl.DataFrame:
+        """Reads contacts: `identity` and a column per part of the job and per overlapping target; missing ones absent."""
+        ...
+
+    def classify(self, response: httpx.Response) -> Verdict:
+        """Judges one answer."""
+        ...
+
+    def blame(self, message: str) -> tuple[str, str] | None:
+        """The part of a mapping that a HALT message names: ("attribute", name) or ("group", id)."""
+        ...
+
+
+Builder = Callable[[str, Mapping[str, str], Mapping[str, Any]], Destination]
+"""(base URL, credentials, the mapping's options) -> a destination."""

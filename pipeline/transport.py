@@ -1,0 +1,222 @@
+"""One httpx client per destination: pacing shared by all threads, retries with jitter, time limits, and the stop event."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+import httpx
+import tenacity
+
+from pipeline.destinations.interface import Kind, Reply, Verdict
+from pipeline.errors import Interrupted, Refused, Unreachable
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from pipeline.destinations.interface import Send
+
+Classify = Callable[[httpx.Response], Verdict]
+
+NOT_SENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+"""Failures before the first byte of the request: it has certainly not taken effect."""
+LONGEST_WAIT_SECONDS: Final = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long to go on asking. Throttling uses up time, never attempts."""
+
+    attempts: int = 6
+    first_wait_seconds: float = 0.5
+    longest_wait_seconds: float = 30.0
+    limit_seconds: float = 900.0
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One request as it happened, for the ledger: no body, no address."""
+
+    at: datetime
+    seconds: float
+    status: int | None
+    verdict: str
+    number: int
+
+
+class Pacer:
+    """One pace for all threads: at most `per_second` requests, and one throttled answer slows every caller."""
+
+    def __init__(self, per_second: float | None, stop: threading.Event) -> None:
+        self._gap = 1.0 / per_second if per_second else 0.0
+        self._stop = stop
+        self._lock = threading.Lock()
+        self._next = 0.0
+
+    def turn(self) -> None:
+        """Waits for this caller's turn. Raises Interrupted when the run is stopped first."""
+        with self._lock:
+            now = time.monotonic()
+            mine = max(self._next, now)
+            self._next = mine + self._gap
+        if mine > now:
+            wait(self._stop, mine - now)
+
+    def hold(self, seconds: float) -> None:
+        """Nobody sends for so long."""
+        with self._lock:
+            self._next = max(self._next, time.monotonic() + seconds)
+
+
+def wait(stop: threading.Event, seconds: float) -> None:
+    """Waits; raises Interrupted as soon as the run is stopped."""
+    if stop.wait(max(0.0, seconds)):
+        raise Interrupted("the run was stopped")
+
+
+@dataclass(slots=True)
+class Transport:
+    """Sends requests and judges answers. Used by several threads at once."""
+
+    classify: Classify
+    request_seconds: float
+    pacer: Pacer
+    stop: threading.Event
+    patience: Patience = field(default_factory=Patience)
+    connections: int = 4
+    client: httpx.Client = field(init=False)
+
+    def __post_init__(self) -> None:
+        limits = httpx.Limits(max_connections=self.connections, max_keepalive_connections=self.connections)
+        # The environment's proxies are honoured on purpose; redirects are not: consent goes where the settings say.
+        self.client = httpx.Client(timeout=httpx.Timeout(self.request_seconds), limits=limits)
+
+    def __enter__(self) -> Transport:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.client.close()
+
+    def sender(self, log: list[Attempt]) -> Send:
+        """A `send` that appends every attempt to `log`."""
+        return partial(self._send, log)
+
+    def _send(self, log: list[Attempt], request: httpx.Request, *, repeatable: bool) -> Reply:
+        """Sends until an answer is clear, patience ends, or (not repeatable) an attempt may have taken effect unseen."""
+        trial = _Trial(self, log, request, repeatable=repeatable)
+        retrying = tenacity.Retrying(
+            retry=tenacity.retry_if_result(lambda settled: settled is None),
+            stop=trial.given_up,
+            wait=trial.pause,
+            sleep=lambda seconds: wait(self.stop, seconds),
+            retry_error_callback=lambda _: trial.last,
+        )
+        reply = retrying(trial) or trial.last
+        if reply.verdict.kind is Kind.HALT:
+            raise Refused(_refusal(reply.verdict), said=reply.verdict.message)
+        if not reply.unclear and reply.verdict.kind in {Kind.RETRY, Kind.THROTTLED}:
+            raise Unreachable(f"the destination at {_origin(request)} gives no usable answer: {reply.verdict.message}")
+        return reply
+
+    def once(self, log: list[Attempt], request: httpx.Request, number: int) -> Reply:
+        """One attempt, written to `log`. A broken connection or an unusable answer is a verdict, not an exception."""
+        self.pacer.turn()
+        at, begun = datetime.now(UTC), time.monotonic()
+        status: int | None = None
+        try:
+            response = self.client.send(request)
+        except httpx.TransportError as error:
+            verdict = Verdict(Kind.RETRY, type(error).__name__, str(error) or type(error).__name__)
+            reply = Reply(verdict, {}, unclear=not isinstance(error, NOT_SENT))
+        else:
+            status = response.status_code
+            verdict = self.classify(response)
+            if verdict.retry_after_seconds is None:
+                verdict = _with_retry_after(verdict, response.headers.get("retry-after"), at)
+            reply = Reply(verdict, _body(response), unclear=verdict.kind is Kind.RETRY)
+        taken = time.monotonic() - begun
+        log.append(Attempt(at, taken, status, verdict.kind.name.lower(), number))
+        return reply
+
+
+class _Trial:
+    """The attempts at one request. Called by tenacity; None means: try again."""
+
+    def __init__(self, transport: Transport, log: list[Attempt], request: httpx.Request, *, repeatable: bool) -> None:
+        self.transport, self.log, self.request, self.repeatable = transport, log, request, repeatable
+        self.number = self.counted = 0
+        self.may_have_taken_effect = False
+        self.last = Reply(Verdict(Kind.RETRY, message="no attempt was made"), {})
+
+    def given_up(self, state: tenacity.RetryCallState) -> bool:
+        """Whether the attempts that count, or the time, are used up."""
+        patience = self.transport.patience
+        return self.counted >= patience.attempts or (state.seconds_since_start or 0.0) >= patience.limit_seconds
+
+    def __call__(self) -> Reply | None:
+        self.number += 1
+        reply = self.transport.once(self.log, self.request, self.number)
+        self.may_have_taken_effect |= reply.unclear
+        self.last = Reply(reply.verdict, reply.body, unclear=self.may_have_taken_effect)
+        match reply.verdict.kind:
+            case Kind.THROTTLED:
+                return None
+            case Kind.RETRY:
+                self.counted += 1
+                return self.last if reply.unclear and not self.repeatable else None
+            case _:
+                # A clear answer settles it: whatever went before, this attempt says how things stand.
+                return reply
+
+    def pause(self, state: tenacity.RetryCallState) -> float:
+        """Seconds until the next attempt: what the destination asks for, else exponential with full jitter."""
+        patience, verdict = self.transport.patience, self.last.verdict
+        backoff = tenacity.wait_random_exponential(patience.first_wait_seconds, patience.longest_wait_seconds)
+        seconds = verdict.retry_after_seconds
+        if seconds is None:
+            seconds = backoff(state)
+        seconds = min(seconds, LONGEST_WAIT_SECONDS)
+        if verdict.kind is Kind.THROTTLED:
+            self.transport.pacer.hold(seconds)
+        return seconds
+
+
+def _body(response: httpx.Response) -> dict[str, Any]:
+    try:
+        body = response.json()
+    except (json.JSONDecodeError, UnicodeDecodeError):
+        return {}
+    return body if isinstance(body, dict) else {}
+
+
+def _with_retry_after(verdict: Verdict, header: str | None, now: datetime) -> Verdict:
+    """`Retry-After` in seconds or as an HTTP date."""
+    if header is None:
+        return verdict
+    try:
+        seconds = float(header)
+    except ValueError:
+        try:
+            seconds = (parsedate_to_datetime(header) - now).total_seconds()
+        except (TypeError, ValueError):
+            return verdict
+    return Verdict(verdict.kind, verdict.code, verdict.message, max(0.0, seconds))
+
+
+def _refusal(verdict: Verdict) -> str:
+    if verdict.code in {"401", "403", "UNAUTHENTICATED", "FORBIDDEN"}:
+        return f"the destination refuses the credentials ({verdict.code}: {verdict.message}); check the key in the settings"
+    return f"the destination refuses the configuration ({verdict.code}: {verdict.message})"
+
+
+def _origin(request: httpx.Request) -> str:
+    return f"{request.url.scheme}://{request.url.netloc.decode()}"
