@@ -1,0 +1,132 @@
+"""What a command shows on the terminal: progress, and what a run came to. Counts only, no addresses."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+
+from pipeline.model import ADVICE, Outcome, Reason, RunStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pipeline.context import Progress
+    from pipeline.run import Result
+    from pipeline.summary import Summary
+
+
+@contextmanager
+def progress() -> Iterator[Progress]:
+    """A bar per stage on a terminal, else a plain line where a stage begins and ends; always on stderr."""
+    if not sys.stderr.isatty():
+        yield _PlainLines()
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bars
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
+        tasks: dict[str, Any] = {}
+
+        def told(stage: str, done: int, total: int | None) -> None:
+            if stage not in tasks:
+                tasks[stage] = bars.add_task(stage, total=total)
+            bars.update(tasks[stage], completed=done, total=total)
+
+        yield told
+
+
+class _PlainLines:
+    """Says in a log how far a stage is: at its first report, at each further tenth, and at its end."""
+
+    def __init__(self) -> None:
+        self._said: dict[str, int] = {}
+
+    def __call__(self, stage: str, done: int, total: int | None, /) -> None:
+        tenth = done * 10 // total if total else done // 1_000_000
+        if self._said.get(stage) == tenth:
+            return
+        self._said[stage] = tenth
+        of = f" of {total:,}" if total else ""
+        print(f"{stage}: {done:,}{of}", file=sys.stderr, flush=True)  # noqa: T201 - the command line's output
+
+
+def show(result: Result, *, to_stderr: bool) -> None:
+    """What a run came to, and what to do next."""
+    console = Console(stderr=to_stderr, highlight=False, soft_wrap=True)
+    summary = result.summary
+    planned = summary.status is RunStatus.PLANNED
+    console.print(f"[bold]{summary.run_id}[/bold]  {summary.destination}  [bold]{summary.status}[/bold]")
+    console.print(_outcomes(summary, planned=planned))
+    if summary.transitions:
+        console.print(_transitions(summary))
+    if summary.reasons or summary.withheld:
+        console.print(_reasons(summary))
+    sent = summary.requests
+    modified = summary.modified_count
+    if planned:
+        console.print(f"plan hash {summary.plan_hash}")
+        console.print(f"next: consent-sync apply {summary.run_id}")
+    else:
+        console.print(
+            f"requests: {sent.sent:,} sent, {sent.retried:,} of them retries; "
+            f"modified: {modified.reported:,} of {modified.expected:,} expected; "
+            f"{'balanced' if summary.balanced else 'NOT BALANCED: report this with the run folder'}"
+        )
+    console.print(f"report: {summary.report}")
+    if result.error is not None:
+        Console(stderr=True, soft_wrap=True, highlight=False).print(f"consent-sync: {result.error}", markup=False)
+
+
+def _outcomes(summary: Summary, *, planned: bool) -> Table:
+    table = Table(title="outcomes, if the destination accepts everything" if planned else None, title_justify="left")
+    table.add_column("records", justify="right")
+    for outcome in Outcome:
+        table.add_column(outcome, justify="right")
+    table.add_row(f"{summary.rows.read:,}", *(f"{getattr(summary.rows, outcome):,}" for outcome in Outcome))
+    return table
+
+
+def _transitions(summary: Summary) -> Table:
+    table = Table("consent", "from", "to", title_justify="left")
+    table.add_column("contacts", justify="right")
+    for label, steps in summary.transitions.items():
+        for step, count in steps.items():
+            before, _, after = step.partition("->")
+            table.add_row(label, before, after, f"{count:,}")
+    return table
+
+
+def _reasons(summary: Summary) -> Table:
+    table = Table("reason", title_justify="left")
+    table.add_column("records", justify="right")
+    table.add_column("parts withheld", justify="right")
+    table.add_column("what to do")
+    for reason in dict.fromkeys((*summary.reasons, *summary.withheld)):
+        records, parts = summary.reasons.get(reason, 0), summary.withheld.get(reason, 0)
+        table.add_row(reason, f"{records:,}", f"{parts:,}", ADVICE[Reason(reason)][1])
+    return table
+
+
+def show_runs(runs: list[dict[str, Any]]) -> None:
+    """The list of runs."""
+    table = Table("run", "destination", "mapping", "status")
+    table.add_column("records", justify="right")
+    table.add_column("planned")
+    table.add_column("finished")
+    for run in runs:
+        finished = f"{run['finished_at']:%Y-%m-%d %H:%M}" if run["finished_at"] else ""
+        table.add_row(
+            run["run_id"],
+            run["destination"],
+            run["mapping"],
+            run["status"],
+            f"{run['read']:,}",
+            f"{run['planned_at']:%Y-%m-%d %H:%M}",
+            finished,
+        )
+    Console(highlight=False, soft_wrap=True).print(table)

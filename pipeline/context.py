@@ -1,0 +1,69 @@
+"""What a run is given from outside: settings, clock, stop event, progress, and how steps are performed."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from pipeline.errors import Interrupted
+from pipeline.transport import Patience
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from pipeline.settings import Settings
+
+T = TypeVar("T")
+
+
+class Perform(Protocol):
+    """Performs one named step of the chain: directly, or as a task of an orchestrator."""
+
+    def __call__(self, name: str, step: Callable[[], T], /) -> T: ...
+
+
+def directly(_name: str, step: Callable[[], T]) -> T:
+    """Performs a step here and now."""
+    return step()
+
+
+class Progress(Protocol):
+    """Is told how far a stage came; `total` is None while nobody knows."""
+
+    def __call__(self, stage: str, done: int, total: int | None, /) -> None: ...
+
+
+def silent(_stage: str, _done: int, _total: int | None) -> None:
+    """Tells nobody."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is asked for: a mapping, an export, and whether what the state calls unchanged is sent all the same."""
+
+    mapping: Path
+    export: Path
+    full: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The world as a run sees it."""
+
+    settings: Settings
+    home: Path
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    stop: threading.Event = field(default_factory=threading.Event)
+    progress: Progress = silent
+    perform: Perform = directly
+    patience: Patience = field(default_factory=Patience)
+    show_addresses: bool = False
+    """Whether the report shows identities and addresses as they are."""
+
+    def check_stop(self) -> None:
+        """Raises Interrupted when the run was asked to stop."""
+        if self.stop.is_set():
+            raise Interrupted("stopped before anything was sent; run the same command again")

@@ -1,0 +1,87 @@
+"""Carries out a plan: delivers its batches, opt-outs first, and records what the destination confirmed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from pipeline import mapping_file
+from pipeline.errors import GuardTripped, Refused
+from pipeline.model import BatchState, Column, RunStatus
+from pipeline.stages.batch import OPT_OUT_PHASE, OTHER_PHASE
+from pipeline.stages.deliver import Batch, Deliverer
+from pipeline.stages.outcomes import settle
+from pipeline.stages.record import told
+from pipeline.state import State
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from pipeline.errors import ConsentSyncError
+    from pipeline.ledger import BatchKey, BatchRow, Settlement
+    from pipeline.run import Run
+    from pipeline.session import Session
+
+
+def deliver(run: Run, session: Session) -> None:
+    """Settles every batch of the plan that is not settled yet. Raises what stopped it, after the batches in flight."""
+    done = run.ledger.batches(run.folder.run_id)
+    total = run.manifest.batches
+    count = sum(row.state == BatchState.SETTLED for row in done.values())
+
+    def settled(_: Settlement) -> None:
+        nonlocal count
+        count += 1
+        run.context.progress("deliver", count, total)
+
+    deliverer = Deliverer(run.job, session, run.ledger, run.folder.run_id, run.context.stop, run.context.clock, settled)
+    try:
+        for phase in (OPT_OUT_PHASE, OTHER_PHASE):
+            deliverer.deliver(_batches(run, phase, done))
+    except Refused as error:
+        raise _placed(error, run, session) from error
+
+
+def _batches(run: Run, phase: int, done: Mapping[BatchKey, BatchRow]) -> Iterator[Batch]:
+    for shard in range(run.manifest.shards):
+        items = run.folder.read_plan("items", shard).filter(pl.col(Column.PHASE) == phase)
+        for rows in items.partition_by(Column.BATCH, maintain_order=True):
+            key = (shard, int(rows.item(0, Column.BATCH)))
+            row = done.get(key)
+            if row is None or row.state != BatchState.SETTLED:
+                yield Batch(key, rows, begun=row is not None)
+
+
+def _placed(error: Refused, run: Run, session: Session) -> Refused:
+    """The refusal with the mapping's line that it is about, where the vendor's message names it."""
+    blamed = session.destination.blame(error.said)
+    if blamed is None:
+        return error
+    kind, name = blamed
+    paths = {a.name: a.path for a in run.job.attributes} if kind == "attribute" else {}
+    paths |= {t.group_id: t.path for t in run.job.targets if t.group_id} if kind == "group" else {}
+    if name not in paths:
+        return error
+    file = mapping_file.load(run.folder.path / "mapping.yaml")
+    line = file.line_of(*paths[name])
+    return Refused(f"{run.manifest.mapping}:{line}: {error}", said=error.said)
+
+
+def status_after(error: ConsentSyncError) -> RunStatus:
+    """STOPPED where somebody must change something first, INTERRUPTED where resuming is enough."""
+    return RunStatus.STOPPED if isinstance(error, Refused | GuardTripped) else RunStatus.INTERRUPTED
+
+
+def record(run: Run) -> None:
+    """Writes what the destination confirmed into the state. Doing it twice changes nothing."""
+    state = State(run.context.home, run.job.destination, run.job.account)
+    batches = run.ledger.batches(run.folder.run_id)
+    now = run.context.clock()
+    for shard in range(run.manifest.shards):
+        records = run.folder.read_plan("records", shard)
+        items = run.folder.read_plan("items", shard)
+        outcomes = settle(records, items, batches, shard)
+        facts = told(items, outcomes, run.job, run.folder.run_id, now)
+        state.write(facts.rows, facts.gone)
+        run.context.progress("record", shard + 1, run.manifest.shards)

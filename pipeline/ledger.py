@@ -1,0 +1,276 @@
+"""The ledger: runs, batches and requests on SQLAlchemy Core. A batch is in flight here before its first byte leaves."""
+
+from __future__ import annotations
+
+import json
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import SQLAlchemyError
+
+from pipeline.destinations.interface import Delivery, Exceptional
+from pipeline.errors import StorageError
+from pipeline.model import BatchState, Outcome, Reason
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
+
+    from pipeline.run_folder import Manifest
+    from pipeline.transport import Attempt
+
+METADATA: Final = sa.MetaData()
+RUNS: Final = sa.Table(
+    "runs",
+    METADATA,
+    sa.Column("run_id", sa.String, primary_key=True),
+    sa.Column("destination", sa.String, nullable=False),
+    sa.Column("account", sa.String, nullable=False),
+    sa.Column("mapping", sa.String, nullable=False),
+    sa.Column("export_sha256", sa.String, nullable=False),
+    sa.Column("plan_hash", sa.String, nullable=False),
+    sa.Column("status", sa.String, nullable=False),
+    sa.Column("read", sa.Integer, nullable=False),
+    sa.Column("planned_at", sa.DateTime(timezone=True), nullable=False),
+    sa.Column("finished_at", sa.DateTime(timezone=True)),
+)
+BATCHES: Final = sa.Table(
+    "batches",
+    METADATA,
+    sa.Column("run_id", sa.String, primary_key=True),
+    sa.Column("shard", sa.Integer, primary_key=True),
+    sa.Column("batch", sa.Integer, primary_key=True),
+    sa.Column("state", sa.String, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False, default=0),
+    sa.Column("expected", sa.Integer, nullable=False, default=0),
+    sa.Column("reported", sa.Integer, nullable=False, default=0),
+    sa.Column("exceptional", sa.Text, nullable=False, default="[]"),
+    sa.Column("settled_at", sa.DateTime(timezone=True)),
+)
+REQUESTS: Final = sa.Table(
+    "requests",
+    METADATA,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("run_id", sa.String, nullable=False, index=True),
+    sa.Column("shard", sa.Integer),
+    sa.Column("batch", sa.Integer),
+    sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+    sa.Column("seconds", sa.Float, nullable=False),
+    sa.Column("status", sa.Integer),
+    sa.Column("verdict", sa.String, nullable=False),
+    sa.Column("number", sa.Integer, nullable=False),
+)
+
+BatchKey = tuple[int, int]
+"""(shard, batch)"""
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What came of a batch, and the requests it took."""
+
+    key: BatchKey
+    delivery: Delivery
+    attempts: Sequence[Attempt]
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class BatchRow:
+    """A batch as the ledger has it."""
+
+    state: str
+    attempts: int
+    expected: int
+    reported: int
+    exceptional: tuple[Exceptional, ...] = field(default_factory=tuple)
+
+
+class Ledger:
+    """The ledger of one home (SQLite) or of several machines (PostgreSQL). Raises StorageError where it cannot be used."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.engine = sa.create_engine(url)
+        if self.engine.dialect.name == "sqlite":
+            sa.event.listen(self.engine, "connect", _write_ahead)
+        with self._begin() as connection:
+            METADATA.create_all(connection)
+
+    @classmethod
+    def at(cls, home: Path, url: str | None) -> Ledger:
+        """The ledger that the settings name; by default SQLite under home."""
+        if url is None:
+            from pipeline.run_folder import FOLDER_MODE, storing
+
+            with storing(home):
+                home.mkdir(parents=True, exist_ok=True, mode=FOLDER_MODE)
+        return cls(url or f"sqlite:///{home / 'ledger.db'}")
+
+    def close(self) -> None:
+        """Closes all connections."""
+        self.engine.dispose()
+
+    @contextmanager
+    def _begin(self) -> Iterator[sa.Connection]:
+        try:
+            with self.engine.begin() as connection:
+                yield connection
+        except SQLAlchemyError as error:
+            cause = getattr(error, "orig", None) or error
+            raise StorageError(
+                f"the ledger {sa.make_url(self.url).render_as_string()} cannot be used: {cause}; "
+                "what was settled is kept, run `consent-sync resume` when it can be written again"
+            ) from error
+
+    def add_run(self, manifest: Manifest, mapping: str) -> None:
+        """Adds a planned run; `mapping` is the mapping's name."""
+        with self._begin() as connection:
+            connection.execute(
+                RUNS.insert().values(
+                    run_id=manifest.run_id,
+                    destination=manifest.destination,
+                    account=manifest.account,
+                    mapping=mapping,
+                    export_sha256=manifest.export_sha256,
+                    plan_hash=manifest.plan_hash,
+                    status=manifest.status,
+                    read=manifest.read,
+                    planned_at=datetime.fromisoformat(manifest.planned_at),
+                )
+            )
+
+    def set_status(self, run_id: str, status: str, finished_at: datetime | None) -> None:
+        """How far a run came."""
+        with self._begin() as connection:
+            connection.execute(
+                RUNS.update().where(RUNS.c.run_id == run_id).values(status=status, finished_at=finished_at)
+            )
+
+    def runs(self) -> list[dict[str, Any]]:
+        """All runs, the last first."""
+        with self._begin() as connection:
+            found = connection.execute(sa.select(RUNS).order_by(RUNS.c.planned_at.desc(), RUNS.c.run_id.desc()))
+            return [dict(row) for row in found.mappings()]
+
+    def history(self, destination: str, account: str, mapping: str, most: int = 5) -> list[int]:
+        """Record counts of the last finished runs of a mapping."""
+        finished = sa.select(RUNS.c.read).where(
+            RUNS.c.destination == destination,
+            RUNS.c.account == account,
+            RUNS.c.mapping == mapping,
+            RUNS.c.status.in_(["completed", "partial"]),
+        )
+        with self._begin() as connection:
+            return list(connection.scalars(finished.order_by(RUNS.c.finished_at.desc()).limit(most)))
+
+    def log_requests(self, run_id: str, attempts: Iterable[Attempt], key: BatchKey | None = None) -> None:
+        """Keeps requests that belong to no batch, such as those of planning."""
+        rows = _request_rows(run_id, attempts, key)
+        if rows:
+            with self._begin() as connection:
+                connection.execute(REQUESTS.insert(), rows)
+
+    def turn(self, run_id: str, settled: Sequence[Settlement], intended: Sequence[BatchKey]) -> None:
+        """Settles batches and marks the next ones in flight, in one transaction: intention before deed."""
+        if not settled and not intended:
+            return
+        with self._begin() as connection:
+            for settlement in settled:
+                connection.execute(_settle(run_id, settlement))
+            rows = [r for s in settled for r in _request_rows(run_id, s.attempts, s.key)]
+            if rows:
+                connection.execute(REQUESTS.insert(), rows)
+            for shard, batch in intended:
+                connection.execute(self._intend(run_id, shard, batch))
+
+    def _intend(self, run_id: str, shard: int, batch: int) -> sa.Executable:
+        values = {"run_id": run_id, "shard": shard, "batch": batch, "state": BatchState.IN_FLIGHT}
+        insert = postgresql.insert if self.engine.dialect.name == "postgresql" else sqlite.insert
+        return insert(BATCHES).values(**values).on_conflict_do_nothing()
+
+    def batches(self, run_id: str) -> dict[BatchKey, BatchRow]:
+        """Every batch that was begun."""
+        with self._begin() as connection:
+            rows = connection.execute(sa.select(BATCHES).where(BATCHES.c.run_id == run_id)).mappings()
+            return {
+                (row["shard"], row["batch"]): BatchRow(
+                    row["state"], row["attempts"], row["expected"], row["reported"], _exceptional(row["exceptional"])
+                )
+                for row in rows
+            }
+
+    def requests(self, run_id: str) -> list[dict[str, Any]]:
+        """Every request of a run in the order of time."""
+        with self._begin() as connection:
+            found = connection.execute(
+                sa.select(REQUESTS).where(REQUESTS.c.run_id == run_id).order_by(REQUESTS.c.at, REQUESTS.c.id)
+            )
+            return [dict(row) for row in found.mappings()]
+
+    def overtaken_by(self, run_id: str) -> str | None:
+        """A later run that has sent something to the same destination and account: this plan is stale then."""
+        mine, other = RUNS.alias(), RUNS.alias()
+        later = (
+            sa.select(other.c.run_id)
+            .join(REQUESTS, (REQUESTS.c.run_id == other.c.run_id) & REQUESTS.c.batch.is_not(None))
+            .join(mine, (mine.c.destination == other.c.destination) & (mine.c.account == other.c.account))
+            .where(mine.c.run_id == run_id, other.c.run_id != run_id, REQUESTS.c.at > mine.c.planned_at)
+        )
+        with self._begin() as connection:
+            return connection.scalar(later.limit(1))
+
+
+def _settle(run_id: str, settlement: Settlement) -> sa.Executable:
+    shard, batch = settlement.key
+    delivery = settlement.delivery
+    said = [[e.record, e.outcome, e.reason, e.message] for e in delivery.exceptional]
+    return (
+        BATCHES.update()
+        .where(BATCHES.c.run_id == run_id, BATCHES.c.shard == shard, BATCHES.c.batch == batch)
+        .values(
+            state=BatchState.SETTLED,
+            attempts=BATCHES.c.attempts + len(settlement.attempts),
+            expected=delivery.expected,
+            reported=delivery.reported,
+            exceptional=json.dumps(said, ensure_ascii=False),
+            settled_at=settlement.at,
+        )
+    )
+
+
+def _request_rows(run_id: str, attempts: Iterable[Attempt], key: BatchKey | None) -> list[dict[str, Any]]:
+    shard, batch = key or (None, None)
+    return [
+        {
+            "run_id": run_id,
+            "shard": shard,
+            "batch": batch,
+            "at": a.at,
+            "seconds": a.seconds,
+            "status": a.status,
+            "verdict": a.verdict,
+            "number": a.number,
+        }
+        for a in attempts
+    ]
+
+
+def _exceptional(text: str) -> tuple[Exceptional, ...]:
+    return tuple(
+        Exceptional(record, Outcome(outcome) if outcome else None, Reason(reason), message)
+        for record, outcome, reason, message in json.loads(text)
+    )
+
+
+def _write_ahead(connection: Any, _record: object) -> None:
+    """Readers never wait for the writer; FULL keeps a committed intention through a power loss."""
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=FULL")
+    cursor.execute("PRAGMA busy_timeout=10000")
+    cursor.close()

@@ -1,0 +1,331 @@
+"""Makes a plan: reads the export into shards, decides every record, and seals the result with a hash."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import polars as pl
+from pydantic import ValidationError
+
+from pipeline import mapping_file as mf
+from pipeline.binding import bind
+from pipeline.destinations import DESTINATIONS
+from pipeline.destinations.interface import audience_from_json, audience_json
+from pipeline.errors import ExportError, MappingErrors, UsageError
+from pipeline.model import Column, Operation, Outcome, Reason, RunStatus
+from pipeline.rejects import MALFORMED, REJECT_COLUMNS
+from pipeline.run_folder import GuardFigure, Manifest, RunFolder
+from pipeline.session import one_row_per_identity
+from pipeline.stages import suppress
+from pipeline.stages.batch import batch
+from pipeline.stages.fold import fold
+from pipeline.stages.guard import Figures, judge
+from pipeline.stages.map import cell, map_records
+from pipeline.stages.read import SourceOptions, open_export
+from pipeline.stages.resolve import NOTHING_WITHHELD, Resolved, against_state, decide, to_ask, withheld
+from pipeline.stages.validate import validate
+from pipeline.state import BUCKETS, State, bucket_of, buckets_of_shard
+from pipeline.summary import opt_out_of_opt_in, raised_to_opt_in, transitions
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from pipeline.binding import Job
+    from pipeline.context import Context, Request
+    from pipeline.destinations.interface import Audience, Destination
+    from pipeline.mapping_file import MappingFile
+    from pipeline.session import Session
+    from pipeline.settings import Settings
+    from pipeline.stages.read import Export
+
+SHARD_BYTES: Final = 256 * 1024 * 1024
+"""An export of up to so many bytes is one shard."""
+PACKED: Final = 8
+"""How much larger a compressed export is taken to be."""
+RECORDS: Final = (
+    Column.RECORD,
+    Column.LINE,
+    Column.IDENTITY,
+    Column.DECISION,
+    Column.REASON,
+    Column.MESSAGE,
+    Column.WITHHELD,
+    Column.WINNER,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A mapping, bound to the audience as it is now."""
+
+    file: MappingFile
+    job: Job
+    audience: Audience
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A plan in the making: everything is known but the records."""
+
+    file: MappingFile
+    export: Export
+    job: Job
+    audience: Audience
+    folder: RunFolder
+    shards: int
+    full: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """What a shard would do, in numbers."""
+
+    figures: Figures
+    transitions: dict[str, dict[str, int]]
+    batches: int
+    items: int
+
+
+def destination_of(file: MappingFile, settings: Settings) -> Destination:
+    """The mapping's destination with its options checked. Raises MappingErrors or SettingsError."""
+    name = file.mapping.destination
+    if name not in DESTINATIONS:
+        raise UsageError(f"destination '{name}' is not part of this version; it has: {', '.join(DESTINATIONS)}")
+    url, credentials = settings.url(name), settings.credentials(name)
+    try:
+        return DESTINATIONS[name](url, credentials, file.mapping.options)
+    except ValidationError as error:
+        raise MappingErrors(
+            [file.error(("options", *e["loc"]), e["msg"]) for e in error.errors(include_url=False, include_input=False)]
+        ) from None
+
+
+def bound(file: MappingFile, session: Session) -> tuple[Job, Audience]:
+    """Binds the mapping to the audience as it is now. Raises MappingErrors for what the destination does not have."""
+    audience = session.describe()
+    job = bind(file, audience)
+    problems = session.destination.check(job)
+    if problems:
+        raise MappingErrors([file.error(path, problem) for path, problem in problems])
+    return job, audience
+
+
+def export_of(file: MappingFile, path: Path) -> Export:
+    """Opens the export and compares its header with the mapping. Raises ExportError or MappingErrors."""
+    source = file.mapping.source
+    export = open_export(path, SourceOptions(source.format, source.encoding, source.delimiter))
+    mf.check_header(file, [column for column in export.header if column not in REJECT_COLUMNS])
+    return export
+
+
+def draft(request: Request, subject: Subject, context: Context) -> Draft:
+    """Compares the export with the mapping, and opens the run folder."""
+    file = subject.file
+    export = export_of(file, request.export)
+    packed = PACKED if request.export.suffix in {".gz", ".zip"} else 1
+    shards = 1
+    while shards < BUCKETS and export.size_bytes * packed > shards * SHARD_BYTES:
+        shards *= 2
+    folder = RunFolder.create(context.home, file.path.stem, context.clock())
+    folder.write_bytes("mapping.yaml", file.path.read_bytes())
+    folder.write_bytes("audience.json", audience_json(subject.audience))
+    folder.write_bytes("header.json", json.dumps([c for c in export.header if c not in REJECT_COLUMNS]).encode())
+    return Draft(file, export, subject.job, subject.audience, folder, shards, request.full)
+
+
+def job_as_planned(folder: RunFolder) -> Job:
+    """The job of an existing run, from its own copies of mapping and audience."""
+    audience = audience_from_json((folder.path / "audience.json").read_bytes())
+    return renamed(bind(mf.load(folder.path / "mapping.yaml"), audience), folder.manifest())
+
+
+def renamed(job: Job, manifest: Manifest) -> Job:
+    """The job under the name of the mapping that it was planned from, not of the run folder's copy."""
+    return replace(job, mapping=Path(manifest.mapping).stem)
+
+
+def read(draft: Draft, context: Context) -> int:
+    """Reads the export into the shards' folders; returns the number of its records, malformed ones included."""
+    malformed: list[pl.DataFrame] = []
+    read = 0
+    for number, chunk in enumerate(draft.export.chunks()):
+        context.check_stop()
+        read += chunk.records.height + chunk.malformed.height
+        malformed.append(chunk.malformed)
+        for shard, rows in _by_shard(chunk.records, draft):
+            draft.folder.write_parquet(draft.folder.source(shard) / f"{number:05d}.parquet", rows)
+        context.progress("read", read, None)
+    apart = pl.concat(malformed) if malformed else None
+    if apart is not None and not apart.is_empty():
+        draft.folder.write_parquet(draft.folder.path / "source" / MALFORMED, apart)
+    return read
+
+
+def _by_shard(records: pl.DataFrame, draft: Draft) -> Iterable[tuple[int, pl.DataFrame]]:
+    if draft.shards == 1:
+        return ((0, records),) if not records.is_empty() else ()
+    identity = cell(draft.job.identity_column, draft.job.null_values)
+    numbered = records.with_columns((bucket_of(identity) % draft.shards).fill_null(0).alias("_shard"))
+    return tuple(
+        (int(key[0]), rows) for key, rows in numbered.partition_by("_shard", include_key=False, as_dict=True).items()
+    )
+
+
+def plan_shard(draft: Draft, shard: int, context: Context, session: Session) -> Planned:
+    """Decides every record of a shard and writes its part of the plan. Reads from the destination, writes nothing there."""
+    context.check_stop()
+    job = draft.job
+    files = sorted(draft.folder.source(shard).glob("*.parquet"))
+    used = [Column.RECORD, Column.LINE, *draft.file.mapping.columns()]
+    columns = {c: pl.Int64 if c in (Column.RECORD, Column.LINE) else pl.String for c in used}
+    source = pl.read_parquet(files, columns=used) if files else pl.DataFrame(schema=columns)
+    validated = validate(map_records(source, job, context.clock()), job)
+    folded = fold(validated.valid, job)
+    identities = folded.identities
+    if (suppression := _suppression(draft)) is not None:
+        identities = suppress.mark(identities, suppression, job)
+    told = State(context.home, job.destination, job.account).read(buckets_of_shard(shard, draft.shards))
+    compared = against_state(identities, told, job, full=draft.full)
+    asked = to_ask(compared, job)
+    context.progress(f"shard {shard + 1} of {draft.shards}: asking the destination about contacts", 0, asked.len())
+    seen = one_row_per_identity(session.read(job, asked.unique(maintain_order=True).to_list()))
+    resolved = decide(compared, seen, asked, job)
+    wires = {operation: session.destination.encode(job, operation) for operation in Operation}
+    items = batch(resolved.changes, job, wires, session.destination.limits)
+    records = pl.concat(
+        [
+            _decided(resolved),
+            _superseded(folded.superseded, job),
+            _rejected(validated.rejected),
+            *([_malformed(draft)] if shard == 0 else []),
+        ]
+    ).sort(Column.RECORD)
+    draft.folder.write_parquet(draft.folder.plan_file("records", shard), records)
+    draft.folder.write_parquet(draft.folder.plan_file("items", shard), items)
+    rejected = records.filter(pl.col(Column.DECISION) == Outcome.REJECTED).height
+    figures = Figures(
+        read=records.height,
+        rejected=rejected,
+        known=int(resolved.decided.get_column(Column.KNOWN).sum()),
+        opt_outs=items.filter(opt_out_of_opt_in(job)).height,
+        opt_ins=items.filter(raised_to_opt_in(job)).height,
+    )
+    return Planned(figures, transitions(items, job), items.get_column(Column.BATCH).n_unique(), items.height)
+
+
+def _suppression(draft: Draft) -> suppress.Suppression | None:
+    named = draft.job.policy.suppression
+    if named is None:
+        return None
+    path = draft.file.path.parent / named
+    try:
+        with path.open(encoding="utf-8-sig") as lines:
+            return suppress.parse(lines)
+    except (OSError, UnicodeDecodeError) as error:
+        problem = f"the suppression list {path} cannot be read ({error}); without it nothing is sent"
+        raise MappingErrors([draft.file.error(("policy", "suppression"), problem)]) from error
+
+
+def _decided(resolved: Resolved) -> pl.DataFrame:
+    return resolved.decided.with_columns(pl.lit(None, pl.Int64).alias(Column.WINNER)).select(RECORDS)
+
+
+def _superseded(superseded: pl.DataFrame, job: Job) -> pl.DataFrame:
+    return superseded.with_columns(
+        pl.lit(str(Outcome.SUPERSEDED)).alias(Column.DECISION),
+        pl.lit(str(Reason.FOLDED)).alias(Column.REASON),
+        pl.format("folded into record {}", Column.WINNER).alias(Column.MESSAGE),
+        withheld(job).alias(Column.WITHHELD),
+    ).select(RECORDS)
+
+
+def _rejected(rejected: pl.DataFrame) -> pl.DataFrame:
+    return rejected.with_columns(
+        pl.lit(str(Outcome.REJECTED)).alias(Column.DECISION),
+        NOTHING_WITHHELD.alias(Column.WITHHELD),
+        pl.lit(None, pl.Int64).alias(Column.WINNER),
+    ).select(RECORDS)
+
+
+def _malformed(draft: Draft) -> pl.DataFrame:
+    path = draft.folder.path / "source" / MALFORMED
+    if not path.exists():
+        return _rejected(pl.DataFrame(schema=_REJECTED_SCHEMA))
+    said = pl.format("line {}: {}", "line", pl.col("reason").str.replace_all("_", " "))
+    fields = pl.format(" ({} fields, the header has {})", "found", "expected")
+    counted = pl.when(pl.col("found").is_not_null()).then(fields).otherwise(pl.lit(""))
+    return _rejected(
+        pl.read_parquet(path).select(
+            pl.col("record").alias(Column.RECORD),
+            pl.col("line").alias(Column.LINE),
+            pl.lit(None, pl.String).alias(Column.IDENTITY),
+            pl.lit(str(Reason.MALFORMED_RECORD)).alias(Column.REASON),
+            pl.concat_str(said, counted, pl.lit(": "), "raw").alias(Column.MESSAGE),
+        )
+    )
+
+
+_REJECTED_SCHEMA: Final[dict[str, Any]] = {
+    Column.RECORD: pl.Int64,
+    Column.LINE: pl.Int64,
+    Column.IDENTITY: pl.String,
+    Column.REASON: pl.String,
+    Column.MESSAGE: pl.String,
+}
+
+
+def seal(draft: Draft, shards: Sequence[Planned], history: Sequence[int], context: Context) -> Manifest:
+    """Judges the guards and writes the manifest with the plan's hash."""
+    figures = Figures(
+        read=sum(s.figures.read for s in shards),
+        rejected=sum(s.figures.rejected for s in shards),
+        known=sum(s.figures.known for s in shards),
+        opt_outs=sum(s.figures.opt_outs for s in shards),
+        opt_ins=sum(s.figures.opt_ins for s in shards),
+    )
+    judged = judge(figures, draft.job.guards, history)
+    steps: dict[str, dict[str, int]] = {}
+    for shard in shards:
+        for label, counts in shard.transitions.items():
+            mine = steps.setdefault(label, {})
+            for step, count in counts.items():
+                mine[step] = mine.get(step, 0) + count
+    manifest = Manifest(
+        run_id=draft.folder.run_id,
+        status=RunStatus.PLANNED,
+        destination=draft.job.destination,
+        account=draft.job.account,
+        audience=draft.audience.name,
+        mapping=str(draft.file.path),
+        mapping_sha256=draft.file.sha256,
+        export=str(draft.export.container.path),
+        export_sha256=draft.export.sha256,
+        shards=draft.shards,
+        read=figures.read,
+        plan_hash="",
+        planned_at=context.clock().isoformat(),
+        guards=[
+            GuardFigure(name=g.name, limit=g.limit, figure=g.figure, says=g.says, tripped=g.tripped) for g in judged
+        ],
+        transitions=steps,
+        batches=sum(s.batches for s in shards),
+        items=sum(s.items for s in shards),
+        versions={name: version(name) for name in ("consent-sync", "polars", "phonenumbers", "email-validator")},
+    )
+    manifest.plan_hash = draft.folder.sealed_hash(manifest)
+    draft.folder.write_manifest(manifest)
+    return manifest
+
+
+def require_complete(draft: Draft, read_records: int, shards: Sequence[Planned]) -> None:
+    """Raises ExportError unless every record that was read is in the plan."""
+    planned = sum(s.figures.read for s in shards)
+    if planned != read_records:
+        raise ExportError(
+            f"{draft.export.container.path}: {read_records:,} records were read and {planned:,} planned; nothing was sent; "
+            "report this with the run folder"
+        )

@@ -1,0 +1,50 @@
+"""The export's own rows of chosen records, so that what was not delivered can be corrected and run again."""
+
+from __future__ import annotations
+
+import csv
+from typing import TYPE_CHECKING, Final
+
+import polars as pl
+
+from pipeline import mapping_file
+from pipeline.model import Column
+
+if TYPE_CHECKING:
+    from pipeline.run_folder import RunFolder
+
+REJECT_COLUMNS: Final = ("_record", "_outcome", "_reason", "_message")
+"""Columns that rejects.csv adds; a corrected file is run again with them."""
+MALFORMED: Final = "malformed.parquet"
+
+
+def dialect(folder: RunFolder) -> tuple[str, str]:
+    """(delimiter, encoding) of the mapping's source, so that the same mapping reads the file again."""
+    source = mapping_file.load(folder.path / "mapping.yaml").mapping.source
+    return source.delimiter or ("\t" if source.format == "tsv" else ","), source.encoding
+
+
+def source_rows(folder: RunFolder, shards: int, records: pl.Series) -> pl.DataFrame:
+    """The export's columns of the records, with their numbers; malformed ones as far as their fields can be told."""
+    wanted = pl.DataFrame({Column.RECORD: records})
+    header = folder.header()
+    frames = [pl.DataFrame(schema={Column.RECORD: pl.Int64} | dict.fromkeys(header, pl.String))]
+    for shard in range(shards):
+        files = sorted(folder.source(shard).glob("*.parquet"))
+        if files:
+            rows = pl.scan_parquet(files).drop(Column.LINE).join(wanted.lazy(), on=Column.RECORD, how="semi").collect()
+            frames.append(rows.select(Column.RECORD, *header))
+    malformed = folder.path / "source" / MALFORMED
+    if malformed.exists():
+        apart = pl.read_parquet(malformed).rename({"record": Column.RECORD}).join(wanted, on=Column.RECORD, how="semi")
+        frames.append(_as_fields(apart, header, dialect(folder)[0]))
+    return pl.concat(frames)
+
+
+def _as_fields(malformed: pl.DataFrame, header: tuple[str, ...], delimiter: str) -> pl.DataFrame:
+    """A record with too few or too many fields in as many columns as the header has."""
+    rows = []
+    for record, raw in malformed.select(Column.RECORD, "raw").iter_rows():
+        fields = next(csv.reader([raw.replace("\n", " ").replace("\r", " ")], delimiter=delimiter), [])
+        rows.append((record, *(fields + [""] * len(header))[: len(header)]))
+    return pl.DataFrame(rows, schema={Column.RECORD: pl.Int64} | dict.fromkeys(header, pl.String), orient="row")

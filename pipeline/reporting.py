@@ -1,0 +1,139 @@
+"""Writes what a run came to: outcomes, rejects, summary and report, from plan and ledger alone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import polars as pl
+
+from pipeline import rejects
+from pipeline.model import UNDELIVERED, Column, Outcome, RunStatus
+from pipeline.rejects import REJECT_COLUMNS
+from pipeline.stages.outcomes import SHARD, settle
+from pipeline.stages.report import render, view_of
+from pipeline.summary import ModifiedCount, Requests, Summary, Tally, modified_count, planned_outcomes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pipeline.run import Run
+
+REPORT: Final = "report.html"
+OUTCOMES: Final = {
+    "record": Column.RECORD,
+    "line": Column.LINE,
+    "identity": Column.IDENTITY,
+    "outcome": Column.OUTCOME,
+    "reason": Column.REASON,
+    "message": Column.MESSAGE,
+    "withheld": Column.WITHHELD,
+    "winner": Column.WINNER,
+    "operation": Column.OPERATION,
+    "shard": SHARD,
+    "batch": Column.BATCH,
+    "attempts": Column.ATTEMPTS,
+}
+
+
+def write_plan(run: Run) -> Summary:
+    """summary.json and report.html of a plan: the outcomes it will have if the destination accepts everything."""
+    tally = Tally(run.manifest.read)
+    for records, items in _shards(run):
+        tally.add(planned_outcomes(records, items), items, run.job)
+    return _finish(run, tally, RunStatus.PLANNED, ModifiedCount(expected=run.manifest.items))
+
+
+def write_stopped(run: Run) -> Summary:
+    """The report of a run that its guards stopped: nothing was sent."""
+    return write(run, RunStatus.STOPPED)
+
+
+def write(run: Run, status: RunStatus | None) -> Summary:
+    """All files of the report. `status` None: the run came to its end, and its outcomes say how."""
+    tally = Tally(run.manifest.read)
+    batches = run.ledger.batches(run.folder.run_id)
+    frames = []
+    for shard, (records, items) in enumerate(_shards(run)):
+        outcomes = settle(records, items, batches, shard)
+        tally.add(outcomes, items, run.job)
+        frames.append(_for_people(outcomes, run.job.labels))
+    whole = pl.concat(frames).sort("record")
+    run.folder.write_parquet(run.folder.path / "outcomes.parquet", whole)
+    run.folder.write_csv("outcomes.csv", whole.with_columns(_flat(pl.col("withheld"))))
+    _write_rejects(run, whole)
+    stopped = status in {RunStatus.STOPPED, RunStatus.INTERRUPTED}
+    return _finish(run, tally, status if stopped and status else tally.status(), modified_count(batches.values()))
+
+
+def _finish(run: Run, tally: Tally, status: RunStatus, modified: ModifiedCount) -> Summary:
+    """Writes summary and report, and the status where others look for it."""
+    requests = run.ledger.requests(run.folder.run_id)
+    retried = sum(request["number"] > 1 for request in requests)
+    summary = Summary(
+        run_id=run.folder.run_id,
+        destination=run.manifest.destination,
+        status=status,
+        plan_hash=run.manifest.plan_hash,
+        balanced=tally.balanced,
+        rows=tally.rows,
+        withheld=tally.withheld,
+        requests=Requests(sent=len(requests), retried=retried),
+        modified_count=modified,
+        transitions=tally.transitions if status is not RunStatus.PLANNED else run.manifest.transitions,
+        reasons=tally.reasons,
+        guards_tripped=[guard.name for guard in run.manifest.tripped],
+        run_dir=str(run.folder.path),
+        report=str(run.folder.path / REPORT),
+    )
+    now = run.context.clock()
+    finished = None if status is RunStatus.PLANNED else now
+    manifest = run.manifest.model_copy(
+        update={"status": str(status), "finished_at": finished.isoformat() if finished else None}
+    )
+    run.folder.write_text("summary.json", summary.model_dump_json(indent=2) + "\n")
+    run.folder.write_text(REPORT, render(view_of(run, summary, requests)))
+    run.folder.write_manifest(manifest)
+    run.ledger.set_status(run.folder.run_id, str(status), finished)
+    return summary
+
+
+def _shards(run: Run) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
+    for shard in range(run.manifest.shards):
+        yield run.folder.read_plan("records", shard), run.folder.read_plan("items", shard)
+
+
+def _for_people(outcomes: pl.DataFrame, labels: dict[str, str]) -> pl.DataFrame:
+    """The columns of outcomes.parquet; withheld parts by the names that the mapping uses."""
+    named = pl.element().struct.with_fields(pl.field("part").replace(labels))
+    return outcomes.select(pl.col(column).alias(name) for name, column in OUTCOMES.items()).with_columns(
+        pl.col("withheld").list.eval(named)
+    )
+
+
+def _flat(withheld: pl.Expr) -> pl.Expr:
+    """`SMS: phone_not_e164; Cell Phone: phone_not_e164`."""
+    entry = pl.format("{}: {}", pl.element().struct.field("part"), pl.element().struct.field("reason"))
+    return withheld.list.eval(entry).list.join("; ")
+
+
+def _write_rejects(run: Run, outcomes: pl.DataFrame) -> None:
+    """rejects.csv: what was not delivered, and what was folded into it. withheld.csv: what was delivered in part."""
+    reasons = {"_outcome": "outcome", "_reason": "reason", "_message": "message"}
+    undelivered = outcomes.filter(pl.col("outcome").is_in([str(o) for o in UNDELIVERED]))
+    folded = outcomes.filter(pl.col("outcome") == Outcome.SUPERSEDED).join(
+        undelivered.select(pl.col("record").alias("winner")), on="winner", how="semi"
+    )
+    partly = outcomes.filter(
+        pl.col("outcome").is_in([str(Outcome.CREATED), str(Outcome.UPDATED), str(Outcome.UNCHANGED)])
+        & (pl.col("withheld").list.len() > 0)
+    ).with_columns(_flat(pl.col("withheld")).alias("reason"))
+    for name, chosen in {"rejects.csv": pl.concat([undelivered, folded]), "withheld.csv": partly}.items():
+        added = chosen.select(
+            pl.col("record").alias(Column.RECORD),
+            pl.col("record").alias("_record"),
+            *(pl.col(column).alias(new) for new, column in reasons.items()),
+        )
+        rows = rejects.source_rows(run.folder, run.manifest.shards, added.get_column(Column.RECORD))
+        whole = rows.join(added, on=Column.RECORD, how="inner").sort(Column.RECORD)
+        own = [column for column in whole.columns if column not in (Column.RECORD, Column.LINE, *REJECT_COLUMNS)]
+        run.folder.write_csv(name, whole.select(*own, *REJECT_COLUMNS), *rejects.dialect(run.folder))

@@ -1,0 +1,227 @@
+"""The run folder: the plan's Parquet files with a hash over all of them, the manifest, and where reports go.
+
+    HOME/runs/RUN_ID/
+      manifest.json              what was planned, from what, for whom; how far it came
+      mapping.yaml               the mapping as it was
+      plan/records-0000.parquet  one row per record of a shard: decision, reason, withheld parts, winner
+      plan/items-0000.parquet    one row per thing to send: wire JSON, operation, phase, batch, parts, statuses before
+      source/0000/*.parquet      the export's own columns per shard, for rejects.csv
+      outcomes.* rejects.csv withheld.csv summary.json report.html
+
+Folders are 0700 and files 0600: they hold identities and values as they are.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from pipeline.errors import RunFolderError, StorageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    import polars as pl
+
+FOLDER_MODE: Final = 0o700
+FILE_MODE: Final = 0o600
+MANIFEST: Final = "manifest.json"
+
+
+class GuardFigure(BaseModel):
+    """A guard with its figure, as the plan shows it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    limit: float
+    figure: float | None
+    says: str
+    tripped: bool
+
+
+class Manifest(BaseModel):
+    """What a run is: written when it is planned, and again when its status changes."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    run_id: str
+    status: str
+    destination: str
+    account: str
+    audience: str
+    mapping: str
+    mapping_sha256: str
+    export: str
+    export_sha256: str
+    shards: int
+    read: int
+    plan_hash: str
+    planned_at: str
+    finished_at: str | None = None
+    guards: list[GuardFigure] = Field(default_factory=list)
+    transitions: dict[str, dict[str, int]] = Field(default_factory=dict)
+    batches: int = 0
+    """Mutating requests that the plan asks for."""
+    items: int = 0
+    """Contacts that the plan sends."""
+    versions: dict[str, str] = Field(default_factory=dict)
+
+    @property
+    def tripped(self) -> list[GuardFigure]:
+        """The guards that stop the run."""
+        return [guard for guard in self.guards if guard.tripped]
+
+
+class RunFolder:
+    """One run's folder. Raises RunFolderError where it is not what was planned, StorageError where the disk refuses."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.run_id = path.name
+
+    @classmethod
+    def create(cls, home: Path, name: str, now: datetime) -> RunFolder:
+        """A new folder under HOME/runs, named by time and mapping."""
+        stem = f"{now:%Y%m%dT%H%M%S}-{name}"
+        for number in range(1, 1000):
+            folder = cls(home / "runs" / (stem if number == 1 else f"{stem}-{number}"))
+            try:
+                with storing(folder.path):
+                    folder.path.parent.mkdir(parents=True, exist_ok=True, mode=FOLDER_MODE)
+                    folder.path.mkdir(mode=FOLDER_MODE)
+                    (folder.path / "plan").mkdir(mode=FOLDER_MODE)
+                    (folder.path / "source").mkdir(mode=FOLDER_MODE)
+            except FileExistsError:
+                continue
+            return folder
+        raise StorageError(f"no free name for a run folder under {home / 'runs'}")
+
+    @classmethod
+    def open(cls, home: Path, run: str) -> RunFolder:
+        """An existing run, by its id or its folder's path; `latest` is the last one planned."""
+        runs = home / "runs"
+        if run == "latest":
+            found = sorted(p.parent for p in runs.glob(f"*/{MANIFEST}"))
+            if not found:
+                raise RunFolderError(f"there are no runs under {runs}; plan one with `consent-sync plan`")
+            return cls(found[-1])
+        path = next((p for p in (runs / run, Path(run)) if (p / MANIFEST).is_file()), None)
+        if path is None:
+            raise RunFolderError(f"there is no run '{run}' under {runs}; `consent-sync runs` lists them")
+        return cls(path)
+
+    def source(self, shard: int) -> Path:
+        """Where the export's own columns of a shard are."""
+        return self.path / "source" / f"{shard:04d}"
+
+    def plan_file(self, kind: str, shard: int) -> Path:
+        """`records` or `items` of a shard."""
+        return self.path / "plan" / f"{kind}-{shard:04d}.parquet"
+
+    def write_parquet(self, path: Path, frame: pl.DataFrame) -> None:
+        """Writes a frame so that the file is whole or absent."""
+        with storing(path):
+            path.parent.mkdir(mode=FOLDER_MODE, exist_ok=True, parents=True)
+            temporary = path.with_suffix(".tmp")
+            frame.write_parquet(temporary, compression="zstd", compression_level=1)
+            temporary.chmod(FILE_MODE)
+            temporary.replace(path)
+
+    def write_bytes(self, name: str, content: bytes) -> Path:
+        """Writes a file of the run so that it is whole or as it was."""
+        path = self.path / name
+        with storing(path):
+            temporary = path.with_suffix(path.suffix + ".tmp")
+            temporary.touch(mode=FILE_MODE)
+            temporary.write_bytes(content)
+            temporary.replace(path)
+        return path
+
+    def write_text(self, name: str, text: str) -> Path:
+        """Writes text as UTF-8."""
+        return self.write_bytes(name, text.encode("utf-8"))
+
+    def write_csv(self, name: str, frame: pl.DataFrame, delimiter: str = ",", encoding: str = "utf-8") -> Path:
+        """Writes a frame as CSV; a character that the encoding lacks becomes `?`."""
+        return self.write_bytes(name, frame.write_csv(separator=delimiter).encode(encoding, errors="replace"))
+
+    def read_plan(self, kind: str, shard: int) -> pl.DataFrame:
+        """`records` or `items` of a shard."""
+        import polars as pl
+
+        path = self.plan_file(kind, shard)
+        try:
+            return pl.read_parquet(path)
+        except (OSError, pl.exceptions.PolarsError) as error:
+            raise RunFolderError(f"{path} cannot be read ({error}); plan the export again") from error
+
+    def header(self) -> tuple[str, ...]:
+        """The export's own columns."""
+        return tuple(load_json(self.path / "header.json"))
+
+    def write_manifest(self, manifest: Manifest) -> None:
+        """Replaces the manifest."""
+        self.write_text(MANIFEST, json.dumps(manifest.model_dump(), indent=2, ensure_ascii=False) + "\n")
+
+    def manifest(self) -> Manifest:
+        """Reads the manifest."""
+        try:
+            return Manifest.model_validate_json((self.path / MANIFEST).read_bytes())
+        except (OSError, ValidationError) as error:
+            raise RunFolderError(f"{self.path / MANIFEST} cannot be used: plan the export again") from error
+
+    def plan_hash(self, *facts: str) -> str:
+        """SHA-256 over the plan's files and the facts that it was made from, in hex."""
+        whole = hashlib.sha256("\n".join(facts).encode())
+        for path in sorted((self.path / "plan").glob("*.parquet")):
+            with path.open("rb") as file:
+                whole.update(f"\n{path.name} {hashlib.file_digest(file, 'sha256').hexdigest()}".encode())
+        return whole.hexdigest()
+
+    def sealed_hash(self, manifest: Manifest) -> str:
+        """The plan hash of the folder as it is, from its files and its manifest's facts."""
+        return self.plan_hash(
+            manifest.run_id, manifest.destination, manifest.account, manifest.mapping_sha256, manifest.export_sha256
+        )
+
+    def require_unchanged(self, manifest: Manifest) -> None:
+        """Raises RunFolderError unless the plan's files and the mapping are those that were planned."""
+        mapping = self.path / "mapping.yaml"
+        same_mapping = mapping.is_file() and hashlib.sha256(mapping.read_bytes()).hexdigest() == manifest.mapping_sha256
+        if self.sealed_hash(manifest) != manifest.plan_hash or not same_mapping:
+            raise RunFolderError(
+                f"the files of run {self.run_id} are not those that were planned (expected plan hash "
+                f"{manifest.plan_hash[:12]}); nothing was sent; plan the export again"
+            )
+
+
+def load_json(path: Path) -> Any:
+    """A JSON file of the run."""
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+@contextmanager
+def storing(path: Path) -> Iterator[None]:
+    """Translates what the disk refuses into a StorageError with the next step."""
+    try:
+        yield
+    except FileExistsError:
+        raise
+    except OSError as error:
+        raise StorageError(
+            f"{path} cannot be written: {error.strerror or error}; free space or choose another folder with `--home`, "
+            "then run again: nothing that was settled is lost"
+        ) from error
+
+
+def restrict_new_files() -> None:
+    """Files that libraries write are the owner's alone from now on."""
+    os.umask(0o077)

@@ -1,0 +1,61 @@
+"""Settings from the environment or `.env`: where the destinations are, their credentials, where runs and state live."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import AnyHttpUrl, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from pipeline.errors import SettingsError
+
+
+class Settings(BaseSettings):
+    """Each field is the environment variable of the same name in capitals. Secrets never leave it but to be sent."""
+
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore", env_ignore_empty=True)
+
+    acoustic_connect_url: AnyHttpUrl | None = None
+    acoustic_connect_api_key: SecretStr | None = None
+    ivvy_url: AnyHttpUrl | None = None
+    ivvy_api_key: SecretStr | None = None
+    ivvy_api_secret: SecretStr | None = None
+    wix_url: AnyHttpUrl | None = None
+    wix_api_key: SecretStr | None = None
+    wix_site_id: str | None = None
+    consent_sync_home: Path = Path(".consent-sync")
+    consent_sync_database_url: SecretStr | None = None
+
+    @classmethod
+    def load(cls) -> Settings:
+        """Raises SettingsError for a value that cannot be used; the value itself is not repeated."""
+        try:
+            return cls()
+        except ValidationError as error:
+            said = "; ".join(f"{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors(include_input=False))
+            raise SettingsError(f"a setting cannot be used: {said}; correct it in the environment or in .env") from None
+
+    def url(self, destination: str) -> str:
+        """Where the destination is. Raises SettingsError where it is not set."""
+        found: AnyHttpUrl | None = getattr(self, f"{destination}_url")
+        if found is None:
+            raise SettingsError(f"{destination.upper()}_URL is not set; set it in the environment or in .env")
+        return str(found)
+
+    def credentials(self, destination: str) -> dict[str, str]:
+        """The destination's credentials by short name (`api_key`). Raises SettingsError where one is not set."""
+        prefix = f"{destination}_"
+        found: dict[str, str] = {}
+        for name in type(self).model_fields:
+            if not name.startswith(prefix) or name == f"{prefix}url":
+                continue
+            value: SecretStr | str | None = getattr(self, name)
+            if value is None:
+                raise SettingsError(f"{name.upper()} is not set; set it in the environment or in .env")
+            found[name.removeprefix(prefix)] = value.get_secret_value() if isinstance(value, SecretStr) else value
+        return found
+
+    @property
+    def database_url(self) -> str | None:
+        """Where the ledger is; None: SQLite under home."""
+        return self.consent_sync_database_url.get_secret_value() if self.consent_sync_database_url else None

@@ -1,0 +1,173 @@
+"""Carries out a plan: batches in order through a small thread pool, each committed as in flight before its first byte."""
+
+from __future__ import annotations
+
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import TYPE_CHECKING, Final
+
+import polars as pl
+
+from pipeline.destinations.interface import Delivery, Exceptional
+from pipeline.errors import ConsentSyncError, Interrupted
+from pipeline.ledger import BatchKey, Settlement
+from pipeline.model import Column, Outcome, Reason
+from pipeline.stages.reconcile import FOUND, Found, compare, creating
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable, Iterable
+    from datetime import datetime
+
+    from pipeline.binding import Job
+    from pipeline.destinations.interface import Destination, Send
+    from pipeline.ledger import Ledger
+    from pipeline.session import Session
+    from pipeline.transport import Attempt
+
+ROUNDS: Final = 3
+"""How often what is certainly not there after an unclear answer is sent again."""
+FIRST_PAUSE_SECONDS: Final = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Items that travel together. `begun`: the ledger has it in flight from before, so it is read back first."""
+
+    key: BatchKey
+    items: pl.DataFrame
+    begun: bool = False
+
+
+@dataclass(slots=True)
+class Deliverer:
+    """Delivers batches of one run. Only the calling thread writes to the ledger."""
+
+    job: Job
+    session: Session
+    ledger: Ledger
+    run_id: str
+    stop: threading.Event
+    clock: Callable[[], datetime]
+    settled: Callable[[Settlement], None] = lambda _: None
+    """Told of every settled batch, for progress."""
+
+    def deliver(self, batches: Iterable[Batch]) -> None:
+        """Settles the batches in order, `concurrency` at a time.
+
+        Raises what stopped it (Refused, Unreachable, StorageError, Interrupted) after the batches in flight are settled.
+        """
+        waiting = iter(batches)
+        threads = self.job.delivery.concurrency
+        running: dict[Future[Settlement], BatchKey] = {}
+        failure: ConsentSyncError | None = None
+        with ThreadPoolExecutor(threads, thread_name_prefix="deliver") as pool:
+            while True:
+                finished, error = _collect(running)
+                failure = failure or error
+                if failure is None and self.stop.is_set():
+                    failure = Interrupted(f"stopped; `consent-sync resume {self.run_id}` goes on")
+                begun = [] if failure else list(islice(waiting, threads * 2 - len(running)))
+                self.ledger.turn(self.run_id, finished, [batch.key for batch in begun])
+                for settlement in finished:
+                    self.settled(settlement)
+                running |= {pool.submit(self._settle, batch): batch.key for batch in begun}
+                if not running:
+                    break
+                wait(running, return_when=FIRST_COMPLETED)
+        if failure is not None:
+            raise failure
+
+    def _settle(self, batch: Batch) -> Settlement:
+        log: list[Attempt] = []
+        courier = Courier(self.job, self.session.destination, self.session.sender(log), self.session.transport.stop)
+        delivery = courier.settle(batch.items, begun=batch.begun)
+        return Settlement(batch.key, delivery, log, self.clock())
+
+
+def _collect(running: dict[Future[Settlement], BatchKey]) -> tuple[list[Settlement], ConsentSyncError | None]:
+    """Takes the finished batches out of `running`; the first error among them, if any."""
+    finished: list[Settlement] = []
+    failure: ConsentSyncError | None = None
+    for future in [future for future in running if future.done()]:
+        del running[future]
+        try:
+            finished.append(future.result())
+        except ConsentSyncError as error:
+            failure = failure or error
+    return finished, failure
+
+
+@dataclass(slots=True)
+class Courier:
+    """Brings one batch to its end: delivered, refused to the row, or read back."""
+
+    job: Job
+    destination: Destination
+    send: Send
+    stop: threading.Event
+    counts: list[Delivery] = field(default_factory=list)
+    exceptional: dict[int, Exceptional] = field(default_factory=dict)
+
+    def settle(self, items: pl.DataFrame, *, begun: bool) -> Delivery:
+        """Every item ends confirmed, or exceptional with an outcome."""
+        if begun:
+            unclear = dict.fromkeys(items.get_column(Column.RECORD), Reason.NOT_CONFIRMED)
+            remaining = self._read_back(items, unclear, patient=creating(items))
+        else:
+            remaining = items
+        for _ in range(ROUNDS):
+            if remaining.is_empty():
+                break
+            remaining = self._round(remaining)
+        for record in remaining.get_column(Column.RECORD).to_list():
+            self._except(record, Outcome.UNKNOWN, Reason.NOT_CONFIRMED)
+        expected = sum(count.expected for count in self.counts)
+        reported = sum(count.reported for count in self.counts)
+        return Delivery(expected, reported, tuple(self.exceptional.values()))
+
+    def _round(self, items: pl.DataFrame) -> pl.DataFrame:
+        """Delivers once and reads back what is unclear; returns what may be sent again."""
+        delivery = self.destination.deliver(self.job, items, self.send)
+        self.counts.append(delivery)
+        unclear = {e.record: e for e in delivery.exceptional if e.outcome is None}
+        for exceptional in delivery.exceptional:
+            if exceptional.outcome is not None:
+                self.exceptional[exceptional.record] = exceptional
+        if not unclear:
+            return items.clear()
+        asked = items.filter(pl.col(Column.RECORD).is_in(list(unclear)))
+        return self._read_back(asked, {record: e.reason for record, e in unclear.items()}, patient=True)
+
+    def _read_back(self, items: pl.DataFrame, unclear: dict[int, Reason], *, patient: bool) -> pl.DataFrame:
+        """Reads until all is confirmed or a write would have shown; returns the items that certainly did not take effect."""
+        judged = self._read_until_shown(items, patient=patient)
+        again: list[int] = []
+        for record, found in judged.select(Column.RECORD, FOUND).iter_rows():
+            if found == Found.CONFIRMED:
+                continue
+            if unclear[record] is Reason.NOT_APPLIED:
+                missing = found == Found.MISSING and not creating(items)
+                self._except(record, Outcome.FAILED, Reason.CONTACT_NOT_FOUND if missing else Reason.NOT_APPLIED)
+            elif found == Found.DIFFERENT and creating(items):
+                # The contact is there with other values: it is not created a second time.
+                self._except(record, Outcome.UNKNOWN, Reason.NOT_CONFIRMED)
+            else:
+                again.append(record)
+        return items.filter(pl.col(Column.RECORD).is_in(again))
+
+    def _read_until_shown(self, items: pl.DataFrame, *, patient: bool) -> pl.DataFrame:
+        from pipeline.transport import wait as pause
+
+        left, seconds = self.destination.limits.settle_seconds if patient else 0.0, FIRST_PAUSE_SECONDS
+        while True:
+            identities = items.get_column(Column.IDENTITY).to_list()
+            judged = compare(items, self.destination.read_back(self.job, identities, self.send), self.job)
+            if left <= 0 or judged.get_column(FOUND).eq(Found.CONFIRMED).all():
+                return judged
+            pause(self.stop, min(seconds, left))
+            left, seconds = left - seconds, seconds * 2
+
+    def _except(self, record: int, outcome: Outcome, reason: Reason) -> None:
+        self.exceptional[record] = Exceptional(record, outcome, reason, "settled by reading back")

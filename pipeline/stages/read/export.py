@@ -1,0 +1,110 @@
+"""What the stage hands on: an Export with its header and checksum, and its records in chunks."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
+
+import polars as pl
+
+from pipeline.errors import ExportError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from pipeline.stages.read.container import Container
+
+RESERVED_PREFIX: Final = "consent_sync:"
+"""No column of an export may start with it, so the two columns below collide with none."""
+RECORD: Final = f"{RESERVED_PREFIX}record"
+LINE: Final = f"{RESERVED_PREFIX}line"
+
+
+class Flaw(StrEnum):
+    """Why a record is malformed (the outcome's reason is `malformed_record` for all of them)."""
+
+    TOO_FEW_FIELDS = "too_few_fields"
+    TOO_MANY_FIELDS = "too_many_fields"
+    BADLY_QUOTED = "badly_quoted"
+    INVALID_ENCODING = "invalid_encoding"
+    RECORD_TOO_LONG = "record_too_long"
+    INVALID_JSON = "invalid_json"
+
+
+MALFORMED_SCHEMA: Final = pl.Schema(
+    {
+        "record": pl.Int64,
+        "line": pl.Int64,
+        "reason": pl.String,
+        "raw": pl.String,
+        "expected": pl.Int64,
+        "found": pl.Int64,
+    }
+)
+RAW_BYTES: Final = 4096
+"""How much of a record that is too long is kept as its raw text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Consecutive data records of an export, each in one of the two frames.
+
+    `records`: RECORD (from 1 over all data records, the malformed included) and LINE (physical line, from 1, where it
+    starts) as Int64, then the export's columns as String: the text as it is, an empty or missing field is "".
+    `malformed`: MALFORMED_SCHEMA; `reason` is a Flaw, `raw` the text as far as it can be decoded, `expected` and
+    `found` count fields and are null where the number of fields is not what is wrong.
+    """
+
+    records: pl.DataFrame
+    malformed: pl.DataFrame
+
+
+def records_schema(header: tuple[str, ...]) -> pl.Schema:
+    return pl.Schema({RECORD: pl.Int64, LINE: pl.Int64} | dict.fromkeys(header, pl.String))
+
+
+@dataclass(frozen=True)
+class Export:
+    """An export file whose header is known; nothing else was read yet."""
+
+    header: tuple[str, ...]
+    container: Container
+    read_chunks: Callable[[], Iterator[Chunk]]
+
+    @property
+    def size_bytes(self) -> int:
+        """Of the file as it is, compressed or not."""
+        return self.container.size_bytes
+
+    @cached_property
+    def sha256(self) -> str:
+        """Of the file's bytes, in hex; the first use reads the file."""
+        with self.container.path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        self.container.require_unchanged()
+        return digest
+
+    def chunks(self) -> Iterator[Chunk]:
+        """All records in the order of the file; each call reads it anew.
+
+        Raises ExportError on the way where an archive turns out to be broken or the file changed since it was opened:
+        what was read until then must not be used.
+        """
+        yield from self.read_chunks()
+        self.container.require_unchanged()
+
+
+def check_header(name: str, header: tuple[str, ...]) -> tuple[str, ...]:
+    """The header itself; raises ExportError for a column that has no name, another's name, or a reserved one."""
+    for number, column in enumerate(header, start=1):
+        if not column.strip():
+            raise ExportError(f"{name}: column {number} of the header has no name; name every column and export again")
+        if column.startswith(RESERVED_PREFIX):
+            raise ExportError(f"{name}: column {number} is named {column!r}, which is reserved; rename it")
+    if len(set(header)) < len(header):
+        twice = sorted({column for column in header if header.count(column) > 1})
+        raise ExportError(f"{name}: the header names {', '.join(map(repr, twice))} more than once; rename one of each")
+    return header

@@ -1,0 +1,71 @@
+"""Compares what was sent with what the destination shows, for what is unclear: confirmed, different, or missing."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from pipeline.binding import part_of
+from pipeline.model import Column, Operation, Status
+from pipeline.values import JSON_NULL
+
+if TYPE_CHECKING:
+    from pipeline.binding import Attribute, Job, Target
+
+FOUND = "found"
+_SEEN = "@seen"
+
+
+class Found(StrEnum):
+    """What reading back says of an item."""
+
+    CONFIRMED = "confirmed"
+    DIFFERENT = "different"
+    MISSING = "missing"
+
+
+def compare(items: pl.DataFrame, seen: pl.DataFrame, job: Job) -> pl.DataFrame:
+    """`items` with a `found` column. An item is confirmed only if every contact of its identity shows every part of it."""
+    there = pl.col(f"there{_SEEN}").fill_null(value=False)
+    shown = seen.with_columns(pl.lit(value=True).alias("there")).rename(
+        {c: c + _SEEN for c in (*seen.columns, "there") if c != Column.IDENTITY}
+    )
+    joined = items.join(shown, on=Column.IDENTITY, how="left", maintain_order="left")
+    agrees = pl.all_horizontal(
+        *(_attribute_agrees(a) for a in job.attributes),
+        *(_target_agrees(t) for t in job.targets),
+        pl.lit(value=True),
+    )
+    judged = joined.group_by(Column.RECORD, maintain_order=True).agg(
+        there.any().alias("there"), agrees.all().alias("agrees")
+    )
+    found = (
+        pl.when(~pl.col("there"))
+        .then(pl.lit(str(Found.MISSING)))
+        .when(pl.col("agrees"))
+        .then(pl.lit(str(Found.CONFIRMED)))
+        .otherwise(pl.lit(str(Found.DIFFERENT)))
+    )
+    return items.join(judged.select(Column.RECORD, found.alias(FOUND)), on=Column.RECORD, how="left")
+
+
+def _attribute_agrees(attribute: Attribute) -> pl.Expr:
+    """Addresses are compared without case, as destinations do."""
+    sent, shown = pl.col(attribute.part), pl.col(attribute.part + _SEEN)
+    if attribute.channel is not None:
+        sent, shown = sent.str.to_lowercase(), shown.str.to_lowercase()
+    cleared = pl.col(attribute.part) == JSON_NULL
+    return sent.is_null() | pl.when(cleared).then(shown.is_null()).otherwise((sent == shown).fill_null(value=False))
+
+
+def _target_agrees(target: Target) -> pl.Expr:
+    sent, shown = pl.col(target.part), pl.col(part_of(target.key) + _SEEN)
+    cleared = sent == Status.CLEAR
+    return sent.is_null() | pl.when(cleared).then(shown.is_null()).otherwise((sent == shown).fill_null(value=False))
+
+
+def creating(items: pl.DataFrame) -> bool:
+    """Whether the items are new contacts; a batch is of one operation."""
+    return items.height > 0 and items.item(0, Column.OPERATION) == Operation.CREATE

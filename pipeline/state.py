@@ -1,0 +1,124 @@
+"""What each contact was last told, per destination and account: a Delta table, partitioned by a hash of the identity.
+
+One row per identity. Columns: `bucket`, `identity`, `told_run`, `told_at`; per consent target `consent:KEY` (status) and
+`consent:KEY@at`; per attribute `attribute:NAME`, a fingerprint instead of the value. The table can be rebuilt from outcomes.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+import polars as pl
+
+from pipeline.errors import StorageError
+from pipeline.hashing import xxhash64
+from pipeline.model import Column
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+BUCKETS: Final = 16
+BUCKET: Final = "bucket"
+TOLD_RUN: Final = "told_run"
+TOLD_AT: Final = "told_at"
+SCHEMA: Final = pl.Schema(
+    [(BUCKET, pl.Int32()), (Column.IDENTITY, pl.String()), (TOLD_RUN, pl.String()), (TOLD_AT, pl.Datetime("us", "UTC"))]
+)
+
+
+def bucket_of(identity: pl.Expr) -> pl.Expr:
+    """The partition of an identity: stable between versions and machines, unlike polars' own hash."""
+    return (xxhash64(identity) % BUCKETS).cast(pl.Int32)
+
+
+def buckets_of_shard(shard: int, shards: int) -> tuple[int, ...]:
+    """The partitions of a shard; `shards` divides BUCKETS."""
+    return tuple(bucket for bucket in range(BUCKETS) if bucket % shards == shard)
+
+
+class State:
+    """The state of one destination and account. Raises StorageError where the table cannot be used."""
+
+    def __init__(self, home: Path, destination: str, account: str) -> None:
+        self.path = home / "state" / re.sub(r"[^A-Za-z0-9_-]", "-", f"{destination}-{account}")
+
+    def read(self, buckets: Sequence[int]) -> pl.DataFrame:
+        """All rows of the partitions; empty where nothing was told yet."""
+        from deltalake.exceptions import DeltaError, TableNotFoundError
+
+        if not self.path.is_dir():
+            return SCHEMA.to_frame()
+        try:
+            return pl.scan_delta(str(self.path)).filter(pl.col(BUCKET).is_in(list(buckets))).collect()
+        except TableNotFoundError:
+            return SCHEMA.to_frame()
+        except (DeltaError, OSError, pl.exceptions.PolarsError) as error:
+            raise StorageError(f"the state under {self.path} cannot be read: {error}") from error
+
+    def write(self, told: pl.DataFrame, gone: pl.Series) -> None:
+        """Puts what contacts were told over what they were told before; a null says nothing. `gone` identities are removed.
+
+        `told`: identity, told_run, told_at, `afresh` (forget what was told before), and part columns.
+        """
+        from deltalake import write_deltalake
+        from deltalake.exceptions import DeltaError
+
+        told = told.with_columns(bucket_of(pl.col(Column.IDENTITY)).alias(BUCKET))
+        lost = pl.DataFrame({Column.IDENTITY: gone.cast(pl.String)}).with_columns(
+            bucket_of(pl.col(Column.IDENTITY)).alias(BUCKET)
+        )
+        touched = sorted({*told.get_column(BUCKET).unique().to_list(), *lost.get_column(BUCKET).unique().to_list()})
+        if not touched:
+            return
+        merged = merge(self.read(touched), told, gone)
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            if not (self.path / "_delta_log").is_dir():
+                write_deltalake(str(self.path), merged, partition_by=[BUCKET], mode="append")
+                return
+            numbers = ", ".join(map(str, touched))
+            write_deltalake(
+                str(self.path),
+                merged,
+                partition_by=[BUCKET],
+                mode="overwrite",
+                predicate=f"{BUCKET} IN ({numbers})",
+                schema_mode="merge",
+            )
+        except (DeltaError, OSError) as error:
+            raise StorageError(
+                f"the state under {self.path} cannot be written: {error}; run `consent-sync resume` when it can: "
+                "what was sent is in the ledger"
+            ) from error
+
+
+def merge(before: pl.DataFrame, told: pl.DataFrame, gone: pl.Series) -> pl.DataFrame:
+    """The rows of the touched partitions after a run."""
+    kept = before.join(pl.DataFrame({Column.IDENTITY: gone.cast(pl.String)}), on=Column.IDENTITY, how="anti")
+    parts = [c for c in told.columns if c.startswith(("consent:", "attribute:"))]
+    old = kept.select(Column.IDENTITY, *(pl.col(c).alias(f"{c}@old") for c in parts if c in kept.columns))
+    renewed = told.join(old, on=Column.IDENTITY, how="left").with_columns(
+        pl.when(pl.col(c).is_null() & _keeps(c, told) & ~pl.col("afresh"))
+        .then(pl.col(f"{c}@old"))
+        .otherwise(pl.col(c))
+        .alias(c)
+        for c in parts
+        if f"{c}@old" in old.columns
+    )
+    renewed = renewed.drop("afresh", *(c for c in renewed.columns if c.endswith("@old")))
+    others = kept.columns
+    untouched = kept.join(told.select(Column.IDENTITY), on=Column.IDENTITY, how="anti")
+    elsewhere = [c for c in others if c not in renewed.columns]
+    if elsewhere:
+        carried = told.filter(~pl.col("afresh")).select(Column.IDENTITY)
+        old_parts = kept.join(carried, on=Column.IDENTITY, how="semi").select(Column.IDENTITY, *elsewhere)
+        renewed = renewed.join(old_parts, on=Column.IDENTITY, how="left")
+    return pl.concat([untouched, renewed], how="diagonal")
+
+
+def _keeps(column: str, told: pl.DataFrame) -> pl.Expr:
+    """A null value says nothing; a null time stands beside a status that was told and is then its time."""
+    status = column.removesuffix("@at")
+    return pl.col(status).is_null() if column.endswith("@at") and status in told.columns else pl.lit(value=True)

@@ -1,0 +1,169 @@
+"""What a run came to, in numbers: the JSON document of `--json` and summary.json."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+from pydantic import BaseModel, ConfigDict, Field
+
+from pipeline.model import SEND, UNDELIVERED, Column, Operation, Outcome, RunStatus, Status
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pipeline.binding import Job
+    from pipeline.ledger import BatchRow
+
+
+class Rows(BaseModel):
+    """Records by outcome; `read` is their number in the export."""
+
+    read: int = 0
+    created: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    superseded: int = 0
+    held: int = 0
+    rejected: int = 0
+    failed: int = 0
+    unknown: int = 0
+
+    @property
+    def settled(self) -> int:
+        """The sum of all outcomes."""
+        return sum(getattr(self, outcome.value) for outcome in Outcome)
+
+
+class Requests(BaseModel):
+    """HTTP requests of the run; `retried` are those after the first for the same thing."""
+
+    sent: int = 0
+    retried: int = 0
+
+
+class ModifiedCount(BaseModel):
+    """Rows sent in accepted mutations, and how many the destination says it modified."""
+
+    expected: int = 0
+    reported: int = 0
+
+
+class Summary(BaseModel):
+    """The outcome of a run. Counts only: no address, no name, no value."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    run_id: str
+    destination: str
+    status: RunStatus
+    plan_hash: str
+    balanced: bool
+    rows: Rows
+    withheld: dict[str, int] = Field(default_factory=dict)
+    requests: Requests = Field(default_factory=Requests)
+    modified_count: ModifiedCount = Field(default_factory=ModifiedCount)
+    transitions: dict[str, dict[str, int]] = Field(default_factory=dict)
+    reasons: dict[str, int] = Field(default_factory=dict)
+    guards_tripped: list[str] = Field(default_factory=list)
+    run_dir: str
+    report: str | None = None
+
+    def document(self) -> dict[str, Any]:
+        """As JSON."""
+        return self.model_dump(mode="json")
+
+    @property
+    def clean(self) -> bool:
+        """Whether every row is settled and nothing was rejected, held, withheld, failed or unknown."""
+        return self.balanced and not self.withheld and not any(getattr(self.rows, o.value) for o in UNDELIVERED)
+
+
+class Tally:
+    """Adds up outcomes shard by shard."""
+
+    def __init__(self, read: int) -> None:
+        self.rows = Rows(read=read)
+        self.withheld: dict[str, int] = {}
+        self.reasons: dict[str, int] = {}
+        self.transitions: dict[str, dict[str, int]] = {}
+        self._numbers = 0
+        self._distinct = 0
+
+    def add(self, outcomes: pl.DataFrame, items: pl.DataFrame, job: Job) -> None:
+        """Counts one shard. Transitions are of what took effect."""
+        for outcome, count in outcomes.group_by(Column.OUTCOME).len().iter_rows():
+            setattr(self.rows, outcome, getattr(self.rows, outcome) + count)
+        undelivered = outcomes.filter(pl.col(Column.OUTCOME).is_in([str(o) for o in UNDELIVERED]))
+        _count(self.reasons, undelivered.get_column(Column.REASON))
+        _count(self.withheld, outcomes.get_column(Column.WITHHELD).explode().struct.field("reason"))
+        applied = outcomes.filter(pl.col(Column.OUTCOME).is_in([str(Outcome.CREATED), str(Outcome.UPDATED)]))
+        effective = items.join(applied.select(Column.RECORD), on=Column.RECORD, how="semi")
+        for label, counts in transitions(effective, job).items():
+            mine = self.transitions.setdefault(label, {})
+            for step, count in counts.items():
+                mine[step] = mine.get(step, 0) + count
+        numbers = outcomes.get_column(Column.RECORD)
+        self._numbers += numbers.len()
+        self._distinct += numbers.n_unique()
+
+    @property
+    def balanced(self) -> bool:
+        """Whether each record of the export has exactly one outcome."""
+        return self.rows.read == self.rows.settled == self._numbers == self._distinct
+
+    def status(self) -> RunStatus:
+        """COMPLETED or PARTIAL, for a run that came to its end."""
+        clean = self.balanced and not self.withheld and not any(getattr(self.rows, o.value) for o in UNDELIVERED)
+        return RunStatus.COMPLETED if clean else RunStatus.PARTIAL
+
+
+def _count(counts: dict[str, int], words: pl.Series) -> None:
+    for word, count in words.drop_nulls().value_counts(sort=True).iter_rows():
+        counts[word] = counts.get(word, 0) + count
+
+
+def transitions(items: pl.DataFrame, job: Job) -> dict[str, dict[str, int]]:
+    """Target label -> `FROM->TO` -> contacts."""
+    found: dict[str, dict[str, int]] = {}
+    for target in job.targets:
+        steps = items.filter(pl.col(target.part).is_not_null()).group_by(target.before, target.part).len()
+        counts = {f"{before}->{after}": n for before, after, n in steps.sort("len", descending=True).iter_rows()}
+        if counts:
+            found[target.label] = counts
+    return found
+
+
+def opt_out_of_opt_in(job: Job) -> pl.Expr:
+    """True for a contact that goes from OPT_IN to OPT_OUT for some target."""
+    return pl.any_horizontal(
+        *((pl.col(t.before) == Status.OPT_IN) & (pl.col(t.part) == Status.OPT_OUT) for t in job.targets),
+        pl.lit(value=False),
+    ).fill_null(value=False)
+
+
+def raised_to_opt_in(job: Job) -> pl.Expr:
+    """True for a contact that some known other status of is raised to OPT_IN."""
+    known = [str(Status.OPT_IN), str(Status.UNSET)]
+    return pl.any_horizontal(
+        *(~pl.col(t.before).is_in(known) & (pl.col(t.part) == Status.OPT_IN) for t in job.targets),
+        pl.lit(value=False),
+    ).fill_null(value=False)
+
+
+def planned_outcomes(records: pl.DataFrame, items: pl.DataFrame) -> pl.DataFrame:
+    """The outcomes that a plan will have if the destination accepts everything."""
+    operation = items.select(Column.RECORD, Column.OPERATION)
+    created = pl.col(Column.OPERATION) == Operation.CREATE
+    sent = pl.when(created).then(pl.lit(str(Outcome.CREATED))).otherwise(pl.lit(str(Outcome.UPDATED)))
+    outcome = pl.when(pl.col(Column.DECISION) == SEND).then(sent).otherwise(pl.col(Column.DECISION))
+    return records.join(operation, on=Column.RECORD, how="left").with_columns(outcome.alias(Column.OUTCOME))
+
+
+def modified_count(batches: Iterable[BatchRow]) -> ModifiedCount:
+    """Sums over all batches."""
+    found = ModifiedCount()
+    for batch in batches:
+        found.expected += batch.expected
+        found.reported += batch.reported
+    return found
