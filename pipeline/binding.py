@@ -1,4 +1,4 @@
-"""Binds a mapping to what the destination says of itself: names become attributes and consent targets with known types."""
+"""Binds a mapping to what the destination says of itself: names become attributes and targets with types."""
 
 from __future__ import annotations
 
@@ -159,7 +159,7 @@ class Job:
 
 
 def bind(file: MappingFile, audience: Audience) -> Job:
-    """Binds the mapping's names to the audience's. Raises MappingErrors, each with line and nearest match (AC-12, AC-13)."""
+    """Binds the mapping's names to the audience's. Raises MappingErrors with lines and hints (AC-12, AC-13)."""
     binder = _Binder(file, audience)
     mapping = file.mapping
     identity_field = binder.identity_field()
@@ -202,8 +202,8 @@ class _Binder:
         if self.audience.key is None:
             self.problem(
                 ("identity",),
-                f"the audience '{self.audience.name}' has no key attribute; name the attribute that identifies a contact "
-                "with `attribute:`",
+                f"the audience '{self.audience.name}' has no key attribute; name the one that identifies contacts with "
+                "`attribute:`",
             )
             return ""
         return self.audience.key.name
@@ -231,7 +231,7 @@ class _Binder:
                 fits = [f.name for f in self.audience.fields.values() if channel in f.channels]
                 self.problem(
                     (*path, "attribute"),
-                    f"attribute '{field.name}' is not an address of channel {channel}; allowed: {', '.join(fits) or 'none'}",
+                    f"attribute '{field.name}' is not an address of {channel}; allowed: {', '.join(fits) or 'none'}",
                 )
             yield Attribute(
                 field.name, address.column, TEXT, path, channel=channel, region=getattr(address, "region", None)

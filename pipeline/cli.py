@@ -27,7 +27,9 @@ app = typer.Typer(
 )
 
 MappingArgument = Annotated[Path, typer.Argument(metavar="MAPPING", help="The mapping file.")]
-RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="A run's id or folder; `latest` is the last one planned.")]
+RunArgument = Annotated[
+    str, typer.Argument(metavar="RUN", help="A run's id or folder; `latest` is the last one planned.")
+]
 ExportOption = Annotated[Path, typer.Option("--export", metavar="FILE", help="The export.")]
 FullOption = Annotated[bool, typer.Option("--full", help="Send also what the state calls unchanged.")]
 HomeOption = Annotated[
@@ -64,7 +66,7 @@ def _print_json(document: dict[str, Any]) -> None:
     typer.echo(json.dumps(document, indent=2, ensure_ascii=False))
 
 
-def _version(value: bool) -> None:  # noqa: FBT001 - typer's callback
+def _version(value: bool) -> None:
     if value:
         typer.echo(f"consent-sync {__version__}")
         raise typer.Exit
@@ -183,7 +185,9 @@ def explain(
 
 
 @app.command()
-def verify(mapping: MappingArgument, export: ExportOption, home: HomeOption = None, as_json: JsonOption = False) -> None:
+def verify(
+    mapping: MappingArgument, export: ExportOption, home: HomeOption = None, as_json: JsonOption = False
+) -> None:
     """Read the destination and compare it with an export: match, differ, missing. Sends no mutation."""
     from pipeline import verifying
     from pipeline.context import Request
@@ -232,7 +236,7 @@ def sandbox(context: typer.Context) -> None:
     raise typer.Exit(server(args=context.args, standalone_mode=False, prog_name="consent-sync sandbox") or 0)
 
 
-def _context(home: Path | None, **more: Any) -> Context:  # noqa: ANN401 - fields of Context
+def _context(home: Path | None, **more: Any) -> Context:
     from pipeline.context import Context
     from pipeline.settings import Settings
 

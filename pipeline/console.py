@@ -6,6 +6,7 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -83,16 +84,26 @@ def show(result: Result, *, to_stderr: bool) -> None:
 
 
 def _outcomes(summary: Summary, *, planned: bool) -> Table:
-    table = Table(title="outcomes, if the destination accepts everything" if planned else None, title_justify="left")
+    table = _table("outcome, if the destination accepts everything" if planned else "outcome")
     table.add_column("records", justify="right")
     for outcome in Outcome:
-        table.add_column(outcome, justify="right")
-    table.add_row(f"{summary.rows.read:,}", *(f"{getattr(summary.rows, outcome):,}" for outcome in Outcome))
+        if count := getattr(summary.rows, outcome):
+            table.add_row(str(outcome), f"{count:,}")
+    table.add_section()
+    table.add_row("read", f"{summary.rows.read:,}")
+    return table
+
+
+def _table(*columns: str) -> Table:
+    """Names are never cut: a reason code or a run's id is there to be copied."""
+    table = Table(box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False)
+    for column in columns:
+        table.add_column(column, no_wrap=True, overflow="fold")
     return table
 
 
 def _transitions(summary: Summary) -> Table:
-    table = Table("consent", "from", "to", title_justify="left")
+    table = _table("consent", "from", "to")
     table.add_column("contacts", justify="right")
     for label, steps in summary.transitions.items():
         for step, count in steps.items():
@@ -102,7 +113,7 @@ def _transitions(summary: Summary) -> Table:
 
 
 def _reasons(summary: Summary) -> Table:
-    table = Table("reason", title_justify="left")
+    table = _table("reason")
     table.add_column("records", justify="right")
     table.add_column("parts withheld", justify="right")
     table.add_column("what to do")
@@ -114,7 +125,7 @@ def _reasons(summary: Summary) -> Table:
 
 def show_runs(runs: list[dict[str, Any]]) -> None:
     """The list of runs."""
-    table = Table("run", "destination", "mapping", "status")
+    table = _table("run", "destination", "mapping", "status")
     table.add_column("records", justify="right")
     table.add_column("planned")
     table.add_column("finished")

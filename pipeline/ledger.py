@@ -91,7 +91,7 @@ class BatchRow:
 
 
 class Ledger:
-    """The ledger of one home (SQLite) or of several machines (PostgreSQL). Raises StorageError where it cannot be used."""
+    """The ledger of one home (SQLite) or of several machines (PostgreSQL). Raises StorageError."""
 
     def __init__(self, url: str) -> None:
         self.url = url

@@ -15,7 +15,7 @@ class Channel(StrEnum):
 
 
 class Status(StrEnum):
-    """The canonical consent statuses. A destination may add its own words (`BOUNCED`), so columns hold plain strings."""
+    """The canonical consent statuses. A destination may add words (`BOUNCED`): columns hold plain strings."""
 
     OPT_IN = "OPT_IN"
     OPT_IN_UNVERIFIED = "OPT_IN_UNVERIFIED"
@@ -79,7 +79,7 @@ class RunStatus(StrEnum):
 
 
 class Column:
-    """Columns of the frames that pass from stage to stage. Part columns are named by `binding.Attribute` and `.Target`."""
+    """Columns of the frames that pass from stage to stage; those of parts are named by `binding`."""
 
     RECORD: Final = "consent_sync:record"
     LINE: Final = "consent_sync:line"

@@ -176,7 +176,7 @@ def _by_shard(records: pl.DataFrame, draft: Draft) -> Iterable[tuple[int, pl.Dat
 
 
 def plan_shard(draft: Draft, shard: int, context: Context, session: Session) -> Planned:
-    """Decides every record of a shard and writes its part of the plan. Reads from the destination, writes nothing there."""
+    """Decides every record of a shard and writes its part of the plan; only reads from the destination."""
     context.check_stop()
     job = draft.job
     files = sorted(draft.folder.source(shard).glob("*.parquet"))
@@ -326,6 +326,6 @@ def require_complete(draft: Draft, read_records: int, shards: Sequence[Planned])
     planned = sum(s.figures.read for s in shards)
     if planned != read_records:
         raise ExportError(
-            f"{draft.export.container.path}: {read_records:,} records were read and {planned:,} planned; nothing was sent; "
-            "report this with the run folder"
+            f"{draft.export.container.path}: {read_records:,} records were read and {planned:,} planned; nothing "
+            "was sent; report this with the run folder"
         )

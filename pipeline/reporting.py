@@ -7,16 +7,19 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 from pipeline import rejects
-from pipeline.model import UNDELIVERED, Column, Outcome, RunStatus
+from pipeline.model import ADVICE, UNDELIVERED, Column, Outcome, RunStatus
 from pipeline.rejects import REJECT_COLUMNS
 from pipeline.stages.outcomes import SHARD, settle
 from pipeline.stages.report import render, view_of
 from pipeline.summary import ModifiedCount, Requests, Summary, Tally, modified_count, planned_outcomes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
+    from pipeline.binding import Job
+    from pipeline.ledger import BatchKey, BatchRow
     from pipeline.run import Run
+    from pipeline.run_folder import Manifest, RunFolder
 
 REPORT: Final = "report.html"
 OUTCOMES: Final = {
@@ -56,10 +59,10 @@ def write(run: Run, status: RunStatus | None) -> Summary:
     for shard, (records, items) in enumerate(_shards(run)):
         outcomes = settle(records, items, batches, shard)
         tally.add(outcomes, items, run.job)
-        frames.append(_for_people(outcomes, run.job.labels))
+        frames.append(_for_people(outcomes, run.job))
     whole = pl.concat(frames).sort("record")
     run.folder.write_parquet(run.folder.path / "outcomes.parquet", whole)
-    run.folder.write_csv("outcomes.csv", whole.with_columns(_flat(pl.col("withheld"))))
+    run.folder.write_csv("outcomes.csv", whole.with_columns(_flat(pl.col("withheld")).replace("", None)))
     _write_rejects(run, whole)
     stopped = status in {RunStatus.STOPPED, RunStatus.INTERRUPTED}
     return _finish(run, tally, status if stopped and status else tally.status(), modified_count(batches.values()))
@@ -102,11 +105,25 @@ def _shards(run: Run) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
         yield run.folder.read_plan("records", shard), run.folder.read_plan("items", shard)
 
 
-def _for_people(outcomes: pl.DataFrame, labels: dict[str, str]) -> pl.DataFrame:
-    """The columns of outcomes.parquet; withheld parts by the names that the mapping uses."""
-    named = pl.element().struct.with_fields(pl.field("part").replace(labels))
+def outcomes_of(folder: RunFolder, manifest: Manifest, batches: Mapping[BatchKey, BatchRow], job: Job) -> pl.DataFrame:
+    """The outcome of every record of the run, as in outcomes.parquet."""
+    frames = [
+        _for_people(settle(folder.read_plan("records", shard), folder.read_plan("items", shard), batches, shard), job)
+        for shard in range(manifest.shards)
+    ]
+    return pl.concat(frames).sort("record")
+
+
+def _for_people(outcomes: pl.DataFrame, job: Job) -> pl.DataFrame:
+    """The columns of outcomes.parquet; withheld parts by the names that the mapping uses, reasons with a sentence."""
+    named = pl.element().struct.with_fields(pl.field("part").replace(job.labels))
+    undelivered = pl.col("outcome").is_in([str(o) for o in UNDELIVERED])
+    meaning = pl.col("reason").replace_strict(
+        [str(reason) for reason in ADVICE], [said for said, _ in ADVICE.values()], default=None, return_dtype=pl.String
+    )
     return outcomes.select(pl.col(column).alias(name) for name, column in OUTCOMES.items()).with_columns(
-        pl.col("withheld").list.eval(named)
+        pl.col("withheld").list.eval(named),
+        pl.coalesce(pl.col("message").replace("", None), pl.when(undelivered).then(meaning)).alias("message"),
     )
 
 
@@ -136,4 +153,7 @@ def _write_rejects(run: Run, outcomes: pl.DataFrame) -> None:
         rows = rejects.source_rows(run.folder, run.manifest.shards, added.get_column(Column.RECORD))
         whole = rows.join(added, on=Column.RECORD, how="inner").sort(Column.RECORD)
         own = [column for column in whole.columns if column not in (Column.RECORD, Column.LINE, *REJECT_COLUMNS)]
-        run.folder.write_csv(name, whole.select(*own, *REJECT_COLUMNS), *rejects.dialect(run.folder))
+        blanks = pl.col(pl.String).replace("", None)
+        run.folder.write_csv(
+            name, whole.select(*own, *REJECT_COLUMNS).with_columns(blanks), *rejects.dialect(run.folder)
+        )

@@ -71,7 +71,7 @@ def connect(
 
 
 def one_row_per_identity(seen: pl.DataFrame) -> pl.DataFrame:
-    """Several contacts of one identity as one: of each status the one that forbids most, so that no opt-out is missed."""
+    """Several contacts of one identity as one: the strictest of each status, so that no opt-out is missed."""
     from pipeline.stages.precedence import strictness
 
     if not seen.get_column(Column.IDENTITY).is_duplicated().any():

@@ -1,7 +1,7 @@
 """What each contact was last told, per destination and account: a Delta table, partitioned by a hash of the identity.
 
-One row per identity. Columns: `bucket`, `identity`, `told_run`, `told_at`; per consent target `consent:KEY` (status) and
-`consent:KEY@at`; per attribute `attribute:NAME`, a fingerprint instead of the value. The table can be rebuilt from outcomes.
+One row per identity. Columns: `bucket`, `identity`, `told_run`, `told_at`; per consent target `consent:KEY` (status)
+and `consent:KEY@at`; per attribute `attribute:NAME`, a fingerprint instead of the value.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class State:
             raise StorageError(f"the state under {self.path} cannot be read: {error}") from error
 
     def write(self, told: pl.DataFrame, gone: pl.Series) -> None:
-        """Puts what contacts were told over what they were told before; a null says nothing. `gone` identities are removed.
+        """Puts what contacts were told over what they were told before; a null says nothing. Removes `gone`.
 
         `told`: identity, told_run, told_at, `afresh` (forget what was told before), and part columns.
         """

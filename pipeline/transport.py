@@ -1,4 +1,4 @@
-"""One httpx client per destination: pacing shared by all threads, retries with jitter, time limits, and the stop event."""
+"""One httpx client per destination: shared pacing, retries with jitter, time limits, the stop event."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ class Transport:
         return partial(self._send, log)
 
     def _send(self, log: list[Attempt], request: httpx.Request, *, repeatable: bool) -> Reply:
-        """Sends until an answer is clear, patience ends, or (not repeatable) an attempt may have taken effect unseen."""
+        """Sends until an answer is clear, patience ends, or a request that is not repeatable may have taken effect."""
         trial = _Trial(self, log, request, repeatable=repeatable)
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_result(lambda settled: settled is None),
@@ -214,7 +214,8 @@ def _with_retry_after(verdict: Verdict, header: str | None, now: datetime) -> Ve
 
 def _refusal(verdict: Verdict) -> str:
     if verdict.code in {"401", "403", "UNAUTHENTICATED", "FORBIDDEN"}:
-        return f"the destination refuses the credentials ({verdict.code}: {verdict.message}); check the key in the settings"
+        said = f"{verdict.code}: {verdict.message}"
+        return f"the destination refuses the credentials ({said}); check the key in the settings"
     return f"the destination refuses the configuration ({verdict.code}: {verdict.message})"
 
 

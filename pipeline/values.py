@@ -1,4 +1,4 @@
-"""Typed values as JSON text, by polars expressions: how a cell becomes a value, and how a value read back compares with it."""
+"""Typed values as JSON text, by polars expressions: what a cell becomes, and what a value read back compares with."""
 
 from __future__ import annotations
 

@@ -96,7 +96,7 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """An adapter's judgement of one answer. `code` and `message` are the vendor's words; messages may hold addresses."""
+    """An adapter's judgement of one answer. `code` and `message` are the vendor's; a message may hold addresses."""
 
     kind: Kind
     code: str = ""
@@ -106,7 +106,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What `send` gives back: a judged answer, or none. `unclear`: the request may have taken effect without an answer."""
+    """What `send` gives back: a judged answer, or none. `unclear`: it may have taken effect unseen."""
 
     verdict: Verdict
     body: Mapping[str, Any]
@@ -166,7 +166,7 @@ class Destination(Protocol):
         ...
 
     def read_back(self, job: Job, identities: Sequence[str], send: Send) -> pl.DataFrame:
-        """Reads contacts: `identity` and a column per part of the job and per overlapping target; missing ones absent."""
+        """Reads contacts: `identity`, a column per attribute and per known target; missing contacts are absent."""
         ...
 
     def classify(self, response: httpx.Response) -> Verdict:

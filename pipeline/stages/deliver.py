@@ -1,4 +1,4 @@
-"""Carries out a plan: batches in order through a small thread pool, each committed as in flight before its first byte."""
+"""Carries out a plan: batches in order, a few at a time, each committed as in flight before its first byte."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Deliverer:
     def deliver(self, batches: Iterable[Batch]) -> None:
         """Settles the batches in order, `concurrency` at a time.
 
-        Raises what stopped it (Refused, Unreachable, StorageError, Interrupted) after the batches in flight are settled.
+        Raises what stopped it (Refused, Unreachable, StorageError, Interrupted) when the batches in flight are settled.
         """
         waiting = iter(batches)
         threads = self.job.delivery.concurrency
@@ -141,7 +141,7 @@ class Courier:
         return self._read_back(asked, {record: e.reason for record, e in unclear.items()}, patient=True)
 
     def _read_back(self, items: pl.DataFrame, unclear: dict[int, Reason], *, patient: bool) -> pl.DataFrame:
-        """Reads until all is confirmed or a write would have shown; returns the items that certainly did not take effect."""
+        """Reads until all is confirmed or would have shown; returns the items that certainly did not take effect."""
         judged = self._read_until_shown(items, patient=patient)
         again: list[int] = []
         for record, found in judged.select(Column.RECORD, FOUND).iter_rows():

@@ -1,4 +1,4 @@
-"""Folds the records of one identity into one, so that no intent is lost because a later record says nothing about it."""
+"""Folds the records of one identity into one, so that no intent is lost to a later record that is silent about it."""
 
 from __future__ import annotations
 

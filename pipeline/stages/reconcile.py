@@ -27,7 +27,7 @@ class Found(StrEnum):
 
 
 def compare(items: pl.DataFrame, seen: pl.DataFrame, job: Job) -> pl.DataFrame:
-    """`items` with a `found` column. An item is confirmed only if every contact of its identity shows every part of it."""
+    """`items` with a `found` column. Confirmed: every contact of its identity shows every part of the item."""
     there = pl.col(f"there{_SEEN}").fill_null(value=False)
     shown = seen.with_columns(pl.lit(value=True).alias("there")).rename(
         {c: c + _SEEN for c in (*seen.columns, "there") if c != Column.IDENTITY}

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """`rows`: identity, told_run, told_at, afresh, and what was told of each part; `gone`: identities without a contact."""
+    """`rows`: identity, told_run, told_at, afresh and what was told; `gone`: identities without a contact."""
 
     rows: pl.DataFrame
     gone: pl.Series

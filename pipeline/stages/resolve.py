@@ -25,7 +25,7 @@ NOTHING_WITHHELD: Final = pl.lit([], pl.List(pl.Struct({"part": pl.String, "reas
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """`changes`: one row per identity to send, with parts, `@before` and an operation; `decided`: one row per identity."""
+    """`changes`: one row per identity to send, with parts, `@before`, operation; `decided`: one per identity."""
 
     changes: pl.DataFrame
     decided: pl.DataFrame
@@ -75,7 +75,7 @@ def _target_same(target: Target) -> pl.Expr:
 def to_ask(frame: pl.DataFrame, job: Job) -> pl.Series:
     """Identities that the destination must be asked about before anything is decided.
 
-    All that would change where the operation depends on whether the contact exists; otherwise those that would raise a status.
+    All that would change, where the operation depends on whether they exist; else those that would raise a status.
     """
     changed = [pl.col(t.part).is_not_null() & ~pl.col(t.part + SAME) for t in job.targets]
     if job.delivery.mode == "update":
@@ -88,7 +88,7 @@ def to_ask(frame: pl.DataFrame, job: Job) -> pl.Series:
 
 
 def decide(frame: pl.DataFrame, seen: pl.DataFrame, asked: pl.Series, job: Job) -> Resolved:
-    """Decides every identity. `seen`: what the destination showed of those `asked`; who was asked and is not in it is new.
+    """Decides every identity. `seen`: what the destination showed of those `asked`; the others of them are new.
 
     A `suppressed@CHANNEL` column, where present, says whose address may only be opted out.
     """
@@ -186,7 +186,7 @@ def _missing_address(target: Target, job: Job) -> pl.Expr:
 
 
 def _sent_status(target: Target) -> pl.Expr:
-    """The status if it goes: not withheld, not told already, and nothing to clear where there is no contact yet (AC-06)."""
+    """The status if it goes: not withheld, not told already, nothing to clear for a new contact (AC-06)."""
     is_new = pl.col(Column.OPERATION) == Operation.CREATE
     pointless = pl.when(is_new).then(pl.col(target.part) == Status.CLEAR).otherwise(pl.col(target.part + SAME))
     return pl.when(pl.col(target.reason).is_null() & ~pointless).then(pl.col(target.part))

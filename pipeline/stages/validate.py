@@ -1,6 +1,6 @@
 """Splits mapped records into valid and rejected, and withholds the smallest wrong part of the valid ones.
 
-A rule is a named boolean expression that is true where a part is wrong; its name is the reason code; null counts as wrong.
+A rule is a named boolean expression, true where a part is wrong (null counts as wrong); its name is the reason code.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ def _first_broken(rules: Iterator[Rule], said: Callable[[Rule], str] = lambda ru
 
 
 def _broken_address(target: Target, job: Job) -> pl.Expr:
-    """A permission needs the address it is given for. An opt-out stays: it may concern the address of another record."""
+    """A permission needs the address it is given for. An opt-out stays: another record may have its address."""
     address = next((a for a in job.addresses if a.channel is target.channel), None)
     if address is None or target.channel is None:
         return pl.lit(None, pl.String)

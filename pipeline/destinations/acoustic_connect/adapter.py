@@ -147,7 +147,7 @@ class AcousticConnect:
         return frame_of(found, job)
 
     def classify(self, response: httpx.Response) -> Verdict:
-        """Judges an answer by its body whatever the HTTP status; without `data` and `errors` the gateway spoke (AC-14)."""
+        """Judges an answer by its body; without `data` and `errors` it is the gateway that spoke (AC-14)."""
         status = response.status_code
         try:
             answer = wire.Answer.model_validate_json(response.content)

@@ -29,7 +29,7 @@ Present = Callable[[pl.DataFrame], set[str]]
 class Isolation:
     """Delivers rows until each is applied, refused by itself, or unclear.
 
-    One bad row among n costs at most 2*ceil(log2 n) further requests, and one look-up where rows must not be sent twice.
+    One bad row among n costs at most 2*ceil(log2 n) further requests, and a look-up where rows must not be sent twice.
     """
 
     mutate: Mutate

@@ -44,7 +44,7 @@ REASONS: Final[dict[str, Reason]] = {
     "CONSENT_GROUP_NOT_FOUND": Reason.CONSENT_REFUSED,
     "CONTACT_ALREADY_EXISTS": Reason.CONTACT_EXISTS,
 }
-"""Code -> reason (AC-14). A code that is not here is a row's fault if splitting isolates it, and is reported verbatim."""
+"""Code -> reason (AC-14). Another code is a row's fault if splitting isolates it, and is reported verbatim."""
 
 _VALUE: Final = re.compile(r"^Field (?P<name>.+?) has invalid value: (?P<value>.*)\. Category: ", re.DOTALL)
 _ATTRIBUTE: Final = re.compile(r"^No defined Attribute with name: '(?P<name>.+)'$", re.DOTALL)

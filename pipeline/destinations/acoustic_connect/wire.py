@@ -20,7 +20,9 @@ CREATE: Final[dict[Generation, str]] = {
     "current": "mutation CreateContacts($rows: [ContactCreateInput!]!) "
     "{ createContacts(contactsInput: $rows) { items { contactKey } } }",
 }
-_CONTACTS: Final = """query ReadContacts($first: Float, $after: Cursor, $rules: [%(rule)s!], $order: [SortField!], $names: [String!]) {
+_CONTACTS: Final = """query ReadContacts(
+  $first: Float, $after: Cursor, $rules: [%(rule)s!], $order: [SortField!], $names: [String!]
+) {
   contacts(first: $first, after: $after, filter: $rules, orderBy: $order) {
     pageInfo { hasNextPage endCursor }
     nodes {

@@ -1,0 +1,92 @@
+"""The `check` command: a mapping alone, against an export's header and values, and against the audience."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from pipeline import mapping_file as mf
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from pipeline.mapping_file import MappingFile
+
+
+@dataclass(slots=True)
+class Checked:
+    """What was looked at, and what would be withheld or rejected; a mapping that is wrong raises instead."""
+
+    mapping: str
+    looked_at: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def exit_code(self) -> int:
+        """0: nothing to say, 3: the export has values that would not be sent."""
+        return 3 if self.warnings else 0
+
+    def document(self) -> dict[str, Any]:
+        """As JSON."""
+        return {"mapping": self.mapping, "looked_at": self.looked_at, "warnings": self.warnings}
+
+    def lines(self) -> Iterator[str]:
+        """For people."""
+        yield from (f"ok: {what}" for what in self.looked_at)
+        yield from (f"note: {warning}" for warning in self.warnings)
+
+
+def check(mapping: Path, export: Path | None, *, online: bool) -> Checked:
+    """Raises MappingErrors, ExportError, SettingsError or DestinationError for what is wrong."""
+    file = mf.load(mapping)
+    checked = Checked(str(mapping), [f"{mapping}: {len(file.mapping.columns())} columns are mapped"])
+    if export is not None:
+        _against_export(file, export, checked)
+    if online:
+        _against_audience(file, checked)
+    return checked
+
+
+def _against_export(file: MappingFile, path: Path, checked: Checked) -> None:
+    from pipeline.planning import export_of
+
+    export = export_of(file, path)
+    checked.looked_at.append(f"{path}: every one of its {len(export.header)} columns is mapped or ignored")
+    blank = {mf.cell_key(value) for value in file.mapping.source.null_values} | {""}
+    listed = {
+        target.column: {mf.cell_key(cell) for cells in target.values.values() for cell in cells}
+        for _, _, target in (file.mapping.consent.targets() if file.mapping.consent else ())
+        if target.column is not None and target.values is not None
+    }
+    unlisted: dict[str, Counter[str]] = {column: Counter() for column in listed}
+    read = malformed = 0
+    for chunk in export.chunks():
+        read += chunk.records.height + chunk.malformed.height
+        malformed += chunk.malformed.height
+        for column, cells in listed.items():
+            for value, count in chunk.records.get_column(column).str.strip_chars().value_counts().iter_rows():
+                if (value or "").lower() not in cells | blank:
+                    unlisted[column][value] += count
+    checked.looked_at.append(f"{path}: {read:,} records")
+    if malformed:
+        checked.warnings.append(f"{malformed:,} records are malformed and would be rejected")
+    for column, values in unlisted.items():
+        for value, count in values.most_common(10):
+            checked.warnings.append(f"column '{column}': {count:,} cells are {value!r}, which `values` does not list")
+
+
+def _against_audience(file: MappingFile, checked: Checked) -> None:
+    from pipeline.planning import bound, destination_of
+    from pipeline.session import connect
+    from pipeline.settings import Settings
+
+    destination = destination_of(file, Settings.load())
+    with connect(destination, file.mapping.delivery, threading.Event()) as session:
+        job, audience = bound(file, session)
+    names = [target.label for target in job.targets]
+    checked.looked_at.append(
+        f"audience '{audience.name}': {len(job.attributes)} attributes and {', '.join(names) or 'no consent'} are there"
+    )
