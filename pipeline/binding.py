@@ -107,6 +107,11 @@ class Target:
         return f"{self.part}@reason"
 
 
+def reach_of(channel: Channel) -> str:
+    """The column that says whether the destination has an address of the channel for the contact."""
+    return f"reach:{channel}"
+
+
 def part_of(key: str) -> str:
     """The status column of a target's key."""
     return f"consent:{key}"
@@ -129,7 +134,8 @@ class Job:
     policy: Policy
     delivery: Delivery
     guards: Guards
-    channels: frozenset[Channel] = field(default_factory=frozenset)
+    channel_fields: dict[Channel, tuple[str, ...]] = field(default_factory=dict)
+    """Channel -> the destination's attributes that hold its address, mapped or not."""
 
     @property
     def addresses(self) -> tuple[Attribute, ...]:
@@ -140,6 +146,10 @@ class Job:
     def written_attributes(self) -> tuple[Attribute, ...]:
         """The attributes that `policy.write` lets through; on create, addresses go in any case."""
         return self.attributes if "attributes" in self.policy.write else ()
+
+    def address_of(self, channel: Channel | None) -> Attribute | None:
+        """The mapped address of a channel."""
+        return next((address for address in self.addresses if address.channel is channel), None)
 
     @property
     def known_keys(self) -> tuple[str, ...]:
@@ -180,7 +190,10 @@ def bind(file: MappingFile, audience: Audience) -> Job:
         policy=mapping.policy,
         delivery=mapping.delivery,
         guards=mapping.guards,
-        channels=audience.channels,
+        channel_fields={
+            channel: tuple(name for name, field in audience.fields.items() if channel in field.channels)
+            for channel in sorted(audience.channels)
+        },
     )
 
 

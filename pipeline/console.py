@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from rich import box
 from rich.console import Console
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from pipeline.context import Progress
     from pipeline.run import Result
     from pipeline.summary import Summary
+
+
+WIDTH: Final = 140
 
 
 @contextmanager
@@ -58,7 +61,7 @@ class _PlainLines:
 
 def show(result: Result, *, to_stderr: bool) -> None:
     """What a run came to, and what to do next."""
-    console = Console(stderr=to_stderr, highlight=False, soft_wrap=True)
+    console = _console(to_stderr=to_stderr)
     summary = result.summary
     planned = summary.status is RunStatus.PLANNED
     console.print(f"[bold]{summary.run_id}[/bold]  {summary.destination}  [bold]{summary.status}[/bold]")
@@ -80,7 +83,7 @@ def show(result: Result, *, to_stderr: bool) -> None:
         )
     console.print(f"report: {summary.report}")
     if result.error is not None:
-        Console(stderr=True, soft_wrap=True, highlight=False).print(f"consent-sync: {result.error}", markup=False)
+        _console(to_stderr=True).print(f"consent-sync: {result.error}", markup=False, soft_wrap=True)
 
 
 def _outcomes(summary: Summary, *, planned: bool) -> Table:
@@ -92,6 +95,12 @@ def _outcomes(summary: Summary, *, planned: bool) -> Table:
     table.add_section()
     table.add_row("read", f"{summary.rows.read:,}")
     return table
+
+
+def _console(*, to_stderr: bool) -> Console:
+    """A file or a pipe gets lines of WIDTH, so that a log keeps whole words."""
+    console = Console(stderr=to_stderr, highlight=False)
+    return console if console.is_terminal else Console(stderr=to_stderr, highlight=False, width=WIDTH)
 
 
 def _table(*columns: str) -> Table:
@@ -116,7 +125,7 @@ def _reasons(summary: Summary) -> Table:
     table = _table("reason")
     table.add_column("records", justify="right")
     table.add_column("parts withheld", justify="right")
-    table.add_column("what to do")
+    table.add_column("what to do", ratio=1)
     for reason in dict.fromkeys((*summary.reasons, *summary.withheld)):
         records, parts = summary.reasons.get(reason, 0), summary.withheld.get(reason, 0)
         table.add_row(reason, f"{records:,}", f"{parts:,}", ADVICE[Reason(reason)][1])
@@ -127,8 +136,8 @@ def show_runs(runs: list[dict[str, Any]]) -> None:
     """The list of runs."""
     table = _table("run", "destination", "mapping", "status")
     table.add_column("records", justify="right")
-    table.add_column("planned")
-    table.add_column("finished")
+    table.add_column("planned", no_wrap=True)
+    table.add_column("finished", no_wrap=True)
     for run in runs:
         finished = f"{run['finished_at']:%Y-%m-%d %H:%M}" if run["finished_at"] else ""
         table.add_row(
@@ -140,4 +149,4 @@ def show_runs(runs: list[dict[str, Any]]) -> None:
             f"{run['planned_at']:%Y-%m-%d %H:%M}",
             finished,
         )
-    Console(highlight=False, soft_wrap=True).print(table)
+    _console(to_stderr=False).print(table)

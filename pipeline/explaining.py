@@ -57,7 +57,7 @@ class Explanation:
             yield f"sent: {item['operation']}, shard {item['shard']}, batch {item['batch']}"
             for label, step in item["consent"].items():
                 yield f"  {label}: {step}"
-            yield f"  {item['wire']}"
+            yield f"  {json.dumps(item['wire'], ensure_ascii=False)}"
         for request in self.requests:
             yield (
                 f"request at {request['at']}: {request['verdict']}, HTTP {request['status']}, "

@@ -45,6 +45,7 @@ BATCHES: Final = sa.Table(
     sa.Column("shard", sa.Integer, primary_key=True),
     sa.Column("batch", sa.Integer, primary_key=True),
     sa.Column("state", sa.String, nullable=False),
+    sa.Column("begun_at", sa.DateTime(timezone=True), nullable=False),
     sa.Column("attempts", sa.Integer, nullable=False, default=0),
     sa.Column("expected", sa.Integer, nullable=False, default=0),
     sa.Column("reported", sa.Integer, nullable=False, default=0),
@@ -128,10 +129,11 @@ class Ledger:
             ) from error
 
     def add_run(self, manifest: Manifest, mapping: str) -> None:
-        """Adds a planned run; `mapping` is the mapping's name."""
+        """Adds a planned run unless it is there; `mapping` is the mapping's name."""
         with self._begin() as connection:
             connection.execute(
-                RUNS.insert().values(
+                self._insert(RUNS)
+                .values(
                     run_id=manifest.run_id,
                     destination=manifest.destination,
                     account=manifest.account,
@@ -142,6 +144,7 @@ class Ledger:
                     read=manifest.read,
                     planned_at=datetime.fromisoformat(manifest.planned_at),
                 )
+                .on_conflict_do_nothing()
             )
 
     def set_status(self, run_id: str, status: str, finished_at: datetime | None) -> None:
@@ -175,7 +178,7 @@ class Ledger:
             with self._begin() as connection:
                 connection.execute(REQUESTS.insert(), rows)
 
-    def turn(self, run_id: str, settled: Sequence[Settlement], intended: Sequence[BatchKey]) -> None:
+    def turn(self, run_id: str, settled: Sequence[Settlement], intended: Sequence[BatchKey], now: datetime) -> None:
         """Settles batches and marks the next ones in flight, in one transaction: intention before deed."""
         if not settled and not intended:
             return
@@ -185,13 +188,15 @@ class Ledger:
             rows = [r for s in settled for r in _request_rows(run_id, s.attempts, s.key)]
             if rows:
                 connection.execute(REQUESTS.insert(), rows)
-            for shard, batch in intended:
-                connection.execute(self._intend(run_id, shard, batch))
+            if intended:
+                begun = [
+                    {"run_id": run_id, "shard": shard, "batch": batch, "state": BatchState.IN_FLIGHT, "begun_at": now}
+                    for shard, batch in intended
+                ]
+                connection.execute(self._insert(BATCHES).on_conflict_do_nothing(), begun)
 
-    def _intend(self, run_id: str, shard: int, batch: int) -> sa.Executable:
-        values = {"run_id": run_id, "shard": shard, "batch": batch, "state": BatchState.IN_FLIGHT}
-        insert = postgresql.insert if self.engine.dialect.name == "postgresql" else sqlite.insert
-        return insert(BATCHES).values(**values).on_conflict_do_nothing()
+    def _insert(self, table: sa.Table) -> postgresql.Insert | sqlite.Insert:
+        return postgresql.insert(table) if self.engine.dialect.name == "postgresql" else sqlite.insert(table)
 
     def batches(self, run_id: str) -> dict[BatchKey, BatchRow]:
         """Every batch that was begun."""
@@ -217,9 +222,9 @@ class Ledger:
         mine, other = RUNS.alias(), RUNS.alias()
         later = (
             sa.select(other.c.run_id)
-            .join(REQUESTS, (REQUESTS.c.run_id == other.c.run_id) & REQUESTS.c.batch.is_not(None))
+            .join(BATCHES, BATCHES.c.run_id == other.c.run_id)
             .join(mine, (mine.c.destination == other.c.destination) & (mine.c.account == other.c.account))
-            .where(mine.c.run_id == run_id, other.c.run_id != run_id, REQUESTS.c.at > mine.c.planned_at)
+            .where(mine.c.run_id == run_id, other.c.run_id != run_id, BATCHES.c.begun_at > mine.c.planned_at)
         )
         with self._begin() as connection:
             return connection.scalar(later.limit(1))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
@@ -25,7 +24,11 @@ def dialect(folder: RunFolder) -> tuple[str, str]:
 
 
 def source_rows(folder: RunFolder, shards: int, records: pl.Series) -> pl.DataFrame:
-    """The export's columns of the records, with their numbers; malformed ones as far as their fields can be told."""
+    """The export's columns of the records, with their numbers; of malformed ones all are blank.
+
+    Which field of a malformed record belongs to which column would be a guess: its raw text is in the message, and a row
+    that nobody has corrected is rejected again for its missing identity.
+    """
     wanted = pl.DataFrame({Column.RECORD: records})
     header = folder.header()
     frames = [pl.DataFrame(schema={Column.RECORD: pl.Int64} | dict.fromkeys(header, pl.String))]
@@ -37,14 +40,6 @@ def source_rows(folder: RunFolder, shards: int, records: pl.Series) -> pl.DataFr
     malformed = folder.path / "source" / MALFORMED
     if malformed.exists():
         apart = pl.read_parquet(malformed).rename({"record": Column.RECORD}).join(wanted, on=Column.RECORD, how="semi")
-        frames.append(_as_fields(apart, header, dialect(folder)[0]))
+        blank = [pl.lit("").alias(column) for column in header]
+        frames.append(apart.select(Column.RECORD, *blank))
     return pl.concat(frames)
-
-
-def _as_fields(malformed: pl.DataFrame, header: tuple[str, ...], delimiter: str) -> pl.DataFrame:
-    """A record with too few or too many fields in as many columns as the header has."""
-    rows = []
-    for record, raw in malformed.select(Column.RECORD, "raw").iter_rows():
-        fields = next(csv.reader([raw.replace("\n", " ").replace("\r", " ")], delimiter=delimiter), [])
-        rows.append((record, *(fields + [""] * len(header))[: len(header)]))
-    return pl.DataFrame(rows, schema={Column.RECORD: pl.Int64} | dict.fromkeys(header, pl.String), orient="row")

@@ -150,17 +150,19 @@ def _go_on(folder: RunFolder, manifest: Manifest, context: Context) -> Result:
     file = mapping_file.load(folder.path / "mapping.yaml")
     with (
         _ledger(context) as ledger,
-        _opened(file, context) as (session, job, _),
-        lock.holding(context.home, job.destination, job.account) as held,
+        _opened(file, context) as (session, bound, _),
+        lock.holding(context.home, bound.destination, bound.account) as held,
     ):
         held.name(folder.run_id)
+        job = planning.renamed(bound, manifest)
+        ledger.add_run(manifest, job.mapping)
         later = ledger.overtaken_by(folder.run_id)
         if later is not None:
             raise RunFolderError(
                 f"run {later} has written to this destination since {folder.run_id} was planned; its plan is stale: "
                 "plan the export again"
             )
-        return _carry_out(Run(folder, manifest, planning.renamed(job, manifest), context, ledger), session)
+        return _carry_out(Run(folder, manifest, job, context, ledger), session)
 
 
 def _tripped(manifest: Manifest) -> GuardTripped | None:

@@ -81,5 +81,6 @@ def one_row_per_identity(seen: pl.DataFrame) -> pl.DataFrame:
         for c in seen.columns
         if c.startswith("consent:")
     ]
-    firsts = [pl.col(c).first() for c in seen.columns if c != Column.IDENTITY and not c.startswith("consent:")]
+    firsts = [pl.col(c).first() for c in seen.columns if c.startswith("attribute:")]
+    firsts += [pl.col(c).all() for c in seen.columns if c.startswith("reach:")]
     return seen.group_by(Column.IDENTITY, maintain_order=True).agg(*firsts, *strictest).select(seen.columns)

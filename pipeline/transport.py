@@ -124,7 +124,10 @@ class Transport:
         if reply.verdict.kind is Kind.HALT:
             raise Refused(_refusal(reply.verdict), said=reply.verdict.message)
         if not reply.unclear and reply.verdict.kind in {Kind.RETRY, Kind.THROTTLED}:
-            raise Unreachable(f"the destination at {_origin(request)} gives no usable answer: {reply.verdict.message}")
+            raise Unreachable(
+                f"the destination at {_origin(request)} gives no usable answer ({reply.verdict.message}); when it "
+                "answers, run the same command again, or `consent-sync resume` for a run that has begun to send"
+            )
         return reply
 
     def once(self, log: list[Attempt], request: httpx.Request, number: int) -> Reply:

@@ -166,7 +166,7 @@ class Destination(Protocol):
         ...
 
     def read_back(self, job: Job, identities: Sequence[str], send: Send) -> pl.DataFrame:
-        """Reads contacts: `identity`, a column per attribute and per known target; missing contacts are absent."""
+        """Reads contacts: `identity`, each attribute, known target and `reach:CHANNEL`; missing ones are absent."""
         ...
 
     def classify(self, response: httpx.Response) -> Verdict:

@@ -69,7 +69,7 @@ class Deliverer:
                 if failure is None and self.stop.is_set():
                     failure = Interrupted(f"stopped; `consent-sync resume {self.run_id}` goes on")
                 begun = [] if failure else list(islice(waiting, threads * 2 - len(running)))
-                self.ledger.turn(self.run_id, finished, [batch.key for batch in begun])
+                self.ledger.turn(self.run_id, finished, [batch.key for batch in begun], self.clock())
                 for settlement in finished:
                     self.settled(settlement)
                 running |= {pool.submit(self._settle, batch): batch.key for batch in begun}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from pipeline.binding import part_of
+from pipeline.binding import part_of, reach_of
 from pipeline.hashing import xxhash64
 from pipeline.model import POLICY_REASONS, SEND, Column, Operation, Outcome, Reason, Status
 from pipeline.stages.fold import broken_of
@@ -75,13 +75,17 @@ def _target_same(target: Target) -> pl.Expr:
 def to_ask(frame: pl.DataFrame, job: Job) -> pl.Series:
     """Identities that the destination must be asked about before anything is decided.
 
-    All that would change, where the operation depends on whether they exist; else those that would raise a status.
+    All that would change, where the operation depends on whether they exist; else those that would raise a status, and
+    those whose consent is for an address that this record does not bring.
     """
     changed = [pl.col(t.part).is_not_null() & ~pl.col(t.part + SAME) for t in job.targets]
     if job.delivery.mode == "update":
         if "destination" not in job.policy.witnesses:
             return pl.Series(Column.IDENTITY, [], pl.String)
-        asked = [c & raises(pl.col(t.part)) for c, t in zip(changed, job.targets, strict=True)]
+        asked = [
+            change & (raises(pl.col(target.part)) | _unaddressed(target, job))
+            for change, target in zip(changed, job.targets, strict=True)
+        ]
     else:
         asked = changed + [pl.col(a.part).is_not_null() & ~pl.col(a.part + SAME) for a in job.attributes]
     return frame.filter(pl.any_horizontal(*asked, pl.lit(value=False))).get_column(Column.IDENTITY)
@@ -130,18 +134,28 @@ def decide(frame: pl.DataFrame, seen: pl.DataFrame, asked: pl.Series, job: Job) 
 def _with_seen(frame: pl.DataFrame, seen: pl.DataFrame, asked: pl.Series, job: Job) -> pl.DataFrame:
     keys = [part_of(key) for key in job.known_keys]
     shown = seen.select(
-        pl.col(Column.IDENTITY), pl.lit(value=True).alias(Column.EXISTS), *(pl.col(k).alias(k + SEEN) for k in keys)
+        pl.col(Column.IDENTITY),
+        pl.lit(value=True).alias(Column.EXISTS),
+        *(pl.col(k).alias(k + SEEN) for k in keys),
+        *(pl.col(reach_of(channel)) for channel in job.channel_fields),
     )
     answers = pl.DataFrame({Column.IDENTITY: asked.unique()}).join(shown, on=Column.IDENTITY, how="left")
     answers = answers.with_columns(pl.col(Column.EXISTS).fill_null(value=False))
     return frame.join(answers, on=Column.IDENTITY, how="left", maintain_order="left")
 
 
+def _unaddressed(target: Target, job: Job) -> pl.Expr:
+    """Whether no address that the target's consent is for travels with it; of a group's channels, one is enough."""
+    channels = [target.channel] if target.channel is not None else list(job.channel_fields)
+    brought = [a for a in job.written_attributes if a.channel in channels]
+    return pl.all_horizontal(*(pl.col(a.part).is_null() for a in brought), pl.lit(value=True))
+
+
 def _policy(target: Target, job: Job, columns: list[str]) -> pl.Expr:
     """Why a target is withheld by policy, the first that applies; null: it goes."""
     status = pl.col(target.part)
     rules = [(Reason.UNKNOWN_CONSENT_VALUE, status.eq_missing(pl.lit(Status.UNLISTED)))]
-    address = next((a for a in job.addresses if a.channel is target.channel), None)
+    address = job.address_of(target.channel)
     lost = pl.lit(None, pl.String)
     if address is not None and target.channel is not None:
         broken = is_opt_out(status) & pl.col(address.part).is_null()
@@ -175,14 +189,20 @@ def _opted_out(target: Target, job: Job) -> pl.Expr:
 
 
 def _missing_address(target: Target, job: Job) -> pl.Expr:
-    """A new contact's opt-in needs the channel's address (AC-10)."""
-    address = next((a for a in job.addresses if a.channel is target.channel), None)
-    if target.channel is None:
-        has_none = pl.all_horizontal(*(pl.col(a.part).is_null() for a in job.addresses), pl.lit(value=True))
-    else:
-        has_none = pl.col(address.part).is_null() if address else pl.lit(value=True)
-    missing = (pl.col(Column.OPERATION) == Operation.CREATE) & raises(pl.col(target.part)) & has_none
-    return pl.coalesce(pl.col(target.reason), pl.when(missing).then(pl.lit(str(Reason.ADDRESS_MISSING))))
+    """Consent needs the address that it is for: brought by a new contact (AC-10), brought or stored for a known one."""
+    channels = [target.channel] if target.channel is not None else list(job.channel_fields)
+    addresses = [pl.col(a.part).is_null() for a in job.addresses if a.channel in channels]
+    is_new = pl.col(Column.OPERATION) == Operation.CREATE
+    given = pl.col(target.part).is_not_null() & pl.col(target.reason).is_null()
+    missing = given & is_new & pl.all_horizontal(*addresses, pl.lit(value=True))
+    stored = pl.any_horizontal(*(pl.col(reach_of(c)) for c in channels if c in job.channel_fields), pl.lit(value=False))
+    asked = pl.col(Column.EXISTS).eq_missing(pl.lit(value=True))
+    not_set = given & asked & ~stored.fill_null(value=False) & _unaddressed(target, job)
+    return pl.coalesce(
+        pl.col(target.reason),
+        pl.when(missing).then(pl.lit(str(Reason.ADDRESS_MISSING))),
+        pl.when(not_set).then(pl.lit(str(Reason.ADDRESS_NOT_SET))),
+    )
 
 
 def _sent_status(target: Target) -> pl.Expr:

@@ -98,7 +98,7 @@ def _first_broken(rules: Iterator[Rule], said: Callable[[Rule], str] = lambda ru
 
 def _broken_address(target: Target, job: Job) -> pl.Expr:
     """A permission needs the address it is given for. An opt-out stays: another record may have its address."""
-    address = next((a for a in job.addresses if a.channel is target.channel), None)
+    address = job.address_of(target.channel)
     if address is None or target.channel is None:
         return pl.lit(None, pl.String)
     permits = (

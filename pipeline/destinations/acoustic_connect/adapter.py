@@ -127,7 +127,8 @@ class AcousticConnect:
 
     def read_back(self, job: Job, identities: Sequence[str], send: Send) -> pl.DataFrame:
         """Reads contacts by identity, page by page (AC-16). Several contacts of one identity give several rows."""
-        names = list(dict.fromkeys([job.identity_field, *(a.name for a in job.attributes)]))
+        addresses = [name for names in job.channel_fields.values() for name in names]
+        names = list(dict.fromkeys([job.identity_field, *(a.name for a in job.attributes), *addresses]))
         size = self.options.read_page_size
         found: list[wire.Contact] = []
         for start in range(0, len(identities), size):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from pipeline.binding import part_of
+from pipeline.binding import part_of, reach_of
 from pipeline.model import Channel, Column
 from pipeline.values import typed
 
@@ -22,22 +22,24 @@ MIXED = "MIXED"
 
 
 def frame_of(contacts: Iterable[Contact], job: Job) -> pl.DataFrame:
-    """One row per contact: `identity`, each attribute as JSON text, each known target's status (AC-16)."""
+    """One row per contact: `identity`, attributes as JSON text, known targets' statuses, reachable channels (AC-16)."""
     keys = job.known_keys
     rows = [_row(contact, job, keys) for contact in contacts]
-    schema = {Column.IDENTITY: pl.String} | {a.part: pl.String for a in job.attributes}
-    schema |= {part_of(key): pl.String for key in keys}
+    texts = [Column.IDENTITY, *(a.part for a in job.attributes), *(part_of(key) for key in keys)]
+    flags = [reach_of(channel) for channel in job.channel_fields]
+    schema = pl.Schema([*((name, pl.String()) for name in texts), *((name, pl.Boolean()) for name in flags)])
     frame = pl.DataFrame(rows, schema=schema, orient="row")
     return frame.with_columns(_comparable(attribute).alias(attribute.part) for attribute in job.attributes)
 
 
-def _row(contact: Contact, job: Job, keys: Iterable[str]) -> tuple[str | None, ...]:
+def _row(contact: Contact, job: Job, keys: Iterable[str]) -> tuple[str | bool | None, ...]:
     values = {attribute.name: attribute.value for attribute in contact.attributes}
     statuses = statuses_of(contact.consent)
     return (
         _text(values.get(job.identity_field)),
         *(_text(values.get(attribute.name)) for attribute in job.attributes),
         *(statuses.get(key) for key in keys),
+        *(any(_text(values.get(name)) for name in names) for names in job.channel_fields.values()),
     )
 
 
