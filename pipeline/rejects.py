@@ -26,8 +26,8 @@ def dialect(folder: RunFolder) -> tuple[str, str]:
 def source_rows(folder: RunFolder, shards: int, records: pl.Series) -> pl.DataFrame:
     """The export's columns of the records, with their numbers; of malformed ones all are blank.
 
-    Which field of a malformed record belongs to which column would be a guess: its raw text is in the message, and a row
-    that nobody has corrected is rejected again for its missing identity.
+    Which field of a malformed record belongs to which column would be a guess: its raw text is in the message, and a
+    row that nobody has corrected is rejected again for its missing identity.
     """
     wanted = pl.DataFrame({Column.RECORD: records})
     header = folder.header()
