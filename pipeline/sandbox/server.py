@@ -56,7 +56,11 @@ class Sandbox:
         self.options = options or Options()
         self.vendors = _vendors(self.options)
         self._traffic = _traffic(self.vendors, self.options)
-        self._socket = _listening(self.options.port)
+        try:
+            self._socket = _listening(self.options.port)
+        except SandboxError:
+            self._close_vendors()
+            raise
         self._server = _server(self._traffic)
         self._thread = threading.Thread(target=self._server.run, args=([self._socket],), name="sandbox", daemon=True)
         self.url = f"http://{HOST}:{self._socket.getsockname()[1]}"
@@ -76,8 +80,7 @@ class Sandbox:
         if self._thread.ident is not None:
             self._thread.join()
         self._socket.close()
-        for vendor in self.vendors.values():
-            vendor.close()
+        self._close_vendors()
 
     def serve(self) -> None:
         """Serve in this thread until it is interrupted."""
@@ -122,6 +125,10 @@ class Sandbox:
             vendor.reset()
         self._traffic.schedule.replace(None)
         self._traffic.journal.clear()
+
+    def _close_vendors(self) -> None:
+        for vendor in self.vendors.values():
+            vendor.close()
 
 
 def serve(options: Options, announce: Callable[[str], None]) -> None:

@@ -117,9 +117,10 @@ class Line:
     async def reset(self) -> None:
         """Abort the connection: the client's next read fails with a reset, not with an orderly end."""
         transport = self.scope["state"]["transport"]
-        connection = transport.get_extra_info("socket")
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _CLOSE_AT_ONCE)
-        transport.abort()
+        if not transport.is_closing():  # the client may have left
+            connection = transport.get_extra_info("socket")
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _CLOSE_AT_ONCE)
+            transport.abort()
         await self.receive()  # returns once uvicorn has noticed, so that it does not complain of a missing answer
 
     async def _begin(self, answer: Reply) -> None:

@@ -50,7 +50,7 @@ def _combination(operator: str, operand: JsonValue, audience: Audience) -> Condi
     if operator == "or":
         return _joined(" OR ", conditions, otherwise="0")
     joined = _joined(" AND ", conditions, otherwise="1")
-    return Condition(f"NOT {joined.sql}", joined.parameters) if operator == "not" else joined
+    return _negated(joined) if operator == "not" else joined
 
 
 def _joined(word: str, conditions: list[Condition], *, otherwise: str) -> Condition:
@@ -97,10 +97,14 @@ def _text(template: str) -> Translation:
 
 def _none_of(translate: Translation) -> Translation:
     def translated(attribute: Attribute, operand: JsonValue) -> Condition:
-        condition = translate(attribute, operand)
-        return Condition(f"NOT coalesce({condition.sql}, 0)", condition.parameters)
+        return _negated(translate(attribute, operand))
 
     return translated
+
+
+def _negated(condition: Condition) -> Condition:
+    """A comparison with a missing value is unknown in SQL; its opposite fits here."""
+    return Condition(f"NOT coalesce({condition.sql}, 0)", condition.parameters)
 
 
 def _blank(attribute: Attribute, operand: JsonValue) -> Condition:
