@@ -184,7 +184,8 @@ def _opted_out(target: Target, job: Job) -> pl.Expr:
         ~out | (pl.col(target.at_column) > pl.col(f"{part_of(key)}@at{TOLD}")).fill_null(value=False)
         for key, out in told.items()
     ]
-    proven = pl.all_horizontal(newer) & pl.col(target.source).is_not_null()
+    sourced = pl.col(target.source).is_not_null() if target.evidence else pl.lit(value=True)
+    proven = pl.all_horizontal(newer) & sourced
     return (by_state & ~proven) | (by_destination & ~(by_state & proven))
 
 

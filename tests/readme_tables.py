@@ -1,0 +1,119 @@
+"""The README's tables that follow from the code."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Final
+
+import typer.main
+
+from pipeline import errors
+from pipeline.cli import app
+from pipeline.destinations.acoustic_connect.adapter import Options
+from pipeline.model import ADVICE
+from pipeline.settings import Settings
+
+ROOT: Final = Path(__file__).parent.parent
+WHY: Final = {
+    "deltalake": "the state: versioned tables with atomic commits on Parquet",
+    "email-validator": "judges the addresses that a fast expression cannot settle",
+    "fastapi": "Prefect's server; newer ones break it, so the range is ours to keep",
+    "graphql-core": "the sandbox executes the vendor's schema with it",
+    "httpx": "requests, with connection pools and time limits",
+    "jinja2": "the report page",
+    "phonenumbers": "the rules of every country's phone numbers",
+    "plotly": "the report's charts",
+    "polars": "reading, mapping and encoding without a loop over records",
+    "polars-hash": "hashes that stay the same between versions: shards, fingerprints, suppression lists",
+    "prefect": "the flows; this version, since newer ones cannot be installed or break",
+    "pyarrow": "splits CSV text into records and writes what Delta tables need",
+    "pydantic": "checks what comes from outside: mappings, settings, answers, flow parameters",
+    "pydantic-settings": "settings from the environment and .env",
+    "rapidfuzz": "the nearest match in messages",
+    "rich": "tables and progress on the terminal",
+    "ruamel.yaml": "YAML 1.2 with line numbers",
+    "sqlalchemy": "the ledger on SQLite or PostgreSQL; 2.1 breaks Prefect's scheduler",
+    "starlette": "the sandbox as a server",
+    "tenacity": "retries with jitter",
+    "typer": "the command line",
+    "uvicorn": "serves the sandbox",
+}
+DEFAULTS: Final = {"consent_sync_home": "`.consent-sync`", "consent_sync_database_url": "SQLite in the home"}
+MEANING: Final = {
+    "acoustic_connect_url": "the region's endpoint",
+    "acoustic_connect_api_key": "the API key",
+    "ivvy_url": "reserved for iVvy",
+    "ivvy_api_key": "reserved for iVvy",
+    "ivvy_api_secret": "reserved for iVvy",
+    "wix_url": "reserved for Wix",
+    "wix_api_key": "reserved for Wix",
+    "wix_site_id": "reserved for Wix",
+    "consent_sync_home": "where runs, ledger and state live",
+    "consent_sync_database_url": "the ledger's database",
+}
+CODES: Final = {
+    0: "every row is settled, nothing rejected, held, withheld, failed or unknown",
+    1: "an unexpected error, or the disk or the ledger cannot be written",
+    2: "usage, settings, mapping or export cannot be used; nothing was sent",
+    3: "finished, but rows were rejected, held, failed or unknown, or parts withheld",
+    4: "a guard stopped it; nothing was sent",
+    5: "the destination is unreachable or refuses, or the run was stopped; `resume` goes on",
+    6: "another run holds this destination",
+}
+
+
+def tables() -> dict[str, str]:
+    """Name of the place in the README -> its table."""
+    return {
+        "commands": _table(("command", "does"), _commands()),
+        "reasons": _table(("reason", "meaning", "what to do"), [(f"`{r}`", *said) for r, said in ADVICE.items()]),
+        "settings": _table(("variable", "what it is", "default"), _settings()),
+        "exit-codes": _table(("code", "meaning"), [(str(code), said) for code, said in CODES.items()]),
+        "options": _table(("option", "default", "meaning"), _options()),
+        "dependencies": _table(("package", "range", "for"), _dependencies()),
+    }
+
+
+def exit_codes() -> set[int]:
+    """Every exit code that an error of the tree has."""
+    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type)]
+    return {kind.exit_code for kind in kinds if issubclass(kind, errors.ConsentSyncError)}
+
+
+def _table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    lines = ["| " + " | ".join(header) + " |", "|" + " --- |" * len(header)]
+    return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows])
+
+
+def _commands() -> list[tuple[str, ...]]:
+    group = typer.main.get_group(app)
+    rows = []
+    for name, command in group.commands.items():
+        words = [str(p.metavar) for p in command.params if p.param_type_name == "argument"]
+        options = [p.opts[0] for p in command.params if p.param_type_name == "option" and p.name != "help"]
+        usage = " ".join([name, *words, *(f"[{option}]" for option in options)])
+        rows.append((f"`{usage}`", str(command.help).strip()))
+    return rows
+
+
+def _settings() -> list[tuple[str, ...]]:
+    return [(f"`{n.upper()}`", MEANING[n], DEFAULTS.get(n, "")) for n in Settings.model_fields]
+
+
+def _options() -> list[tuple[str, ...]]:
+    rows = []
+    for name, field in Options.model_fields.items():
+        default = field.get_default(call_default_factory=True)
+        rows.append((f"`{name}`", "" if default in (None, {}) else f"`{default}`", str(field.description)))
+    return rows
+
+
+def _dependencies() -> list[tuple[str, ...]]:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    rows = []
+    for requirement in project["dependencies"]:
+        name, span = re.fullmatch(r"([A-Za-z0-9._-]+)(.*)", requirement).groups()  # type: ignore[union-attr]
+        rows.append((name, f"`{span}`", WHY[name]))
+    return rows
