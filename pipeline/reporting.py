@@ -10,7 +10,7 @@ from pipeline import rejects
 from pipeline.model import ADVICE, UNDELIVERED, Column, Outcome, RunStatus
 from pipeline.rejects import REJECT_COLUMNS
 from pipeline.stages.outcomes import SHARD, settle
-from pipeline.stages.report import render, view_of
+from pipeline.stages.report import Causes, Material, render, view_of
 from pipeline.summary import ModifiedCount, Requests, Summary, Tally, modified_count, planned_outcomes
 
 if TYPE_CHECKING:
@@ -40,10 +40,12 @@ OUTCOMES: Final = {
 
 def write_plan(run: Run) -> Summary:
     """summary.json and report.html of a plan: the outcomes it will have if the destination accepts everything."""
-    tally = Tally(run.manifest.read)
+    tally, causes = Tally(run.manifest.read), _causes(run)
     for records, items in _shards(run):
-        tally.add(planned_outcomes(records, items), items, run.job)
-    return _finish(run, tally, RunStatus.PLANNED, ModifiedCount(expected=run.manifest.items))
+        outcomes = planned_outcomes(records, items)
+        tally.add(outcomes, items, run.job)
+        causes.add(outcomes)
+    return _finish(run, tally, causes, RunStatus.PLANNED, ModifiedCount(expected=run.manifest.items))
 
 
 def write_stopped(run: Run) -> Summary:
@@ -53,22 +55,24 @@ def write_stopped(run: Run) -> Summary:
 
 def write(run: Run, status: RunStatus | None) -> Summary:
     """All files of the report. `status` None: the run came to its end, and its outcomes say how."""
-    tally = Tally(run.manifest.read)
+    tally, causes = Tally(run.manifest.read), _causes(run)
     batches = run.ledger.batches(run.folder.run_id)
     frames = []
     for shard, (records, items) in enumerate(_shards(run)):
         outcomes = settle(records, items, batches, shard)
         tally.add(outcomes, items, run.job)
+        causes.add(outcomes)
         frames.append(_for_people(outcomes, run.job))
     whole = pl.concat(frames).sort("record")
     run.folder.write_parquet(run.folder.path / "outcomes.parquet", whole)
     run.folder.write_csv("outcomes.csv", whole.with_columns(_flat(pl.col("withheld")).replace("", None)))
     _write_rejects(run, whole)
     stopped = status in {RunStatus.STOPPED, RunStatus.INTERRUPTED}
-    return _finish(run, tally, status if stopped and status else tally.status(), modified_count(batches.values()))
+    honest = status if stopped and status else tally.status()
+    return _finish(run, tally, causes, honest, modified_count(batches.values()))
 
 
-def _finish(run: Run, tally: Tally, status: RunStatus, modified: ModifiedCount) -> Summary:
+def _finish(run: Run, tally: Tally, causes: Causes, status: RunStatus, modified: ModifiedCount) -> Summary:
     """Writes summary and report, and the status where others look for it."""
     requests = run.ledger.requests(run.folder.run_id)
     retried = sum(request["number"] > 1 for request in requests)
@@ -93,11 +97,16 @@ def _finish(run: Run, tally: Tally, status: RunStatus, modified: ModifiedCount) 
     manifest = run.manifest.model_copy(
         update={"status": str(status), "finished_at": finished.isoformat() if finished else None}
     )
+    begun = bool(run.ledger.batches(run.folder.run_id))
     run.folder.write_text("summary.json", summary.model_dump_json(indent=2) + "\n")
-    run.folder.write_text(REPORT, render(view_of(run, summary, requests)))
+    run.folder.write_text(REPORT, render(view_of(Material(manifest, summary, causes, requests, begun))))
     run.folder.write_manifest(manifest)
     run.ledger.set_status(run.folder.run_id, str(status), finished)
     return summary
+
+
+def _causes(run: Run) -> Causes:
+    return Causes(run.job.labels, show_addresses=run.context.show_addresses)
 
 
 def _shards(run: Run) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:

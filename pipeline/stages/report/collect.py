@@ -1,0 +1,140 @@
+"""Collects what the page shows from what a run left behind."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any, Final
+
+from pipeline.model import Outcome, RunStatus
+from pipeline.stages.report import headline
+from pipeline.stages.report.changes import changes
+from pipeline.stages.report.figures import clock, duration
+from pipeline.stages.report.headline import Situation
+from pipeline.stages.report.traffic import begun_at, traffic_of
+from pipeline.stages.report.view import Fact, FileRow, GuardRow, Judgement, OutcomeRow, View
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from pipeline.run_folder import GuardFigure, Manifest
+    from pipeline.stages.report.causes import Causes
+    from pipeline.summary import Summary
+
+MEANINGS: Final = {
+    Outcome.CREATED: "A new contact; the destination confirmed it.",
+    Outcome.UPDATED: "The contact existed; the destination confirmed the change.",
+    Outcome.UNCHANGED: "The destination was told exactly this before; nothing had to be sent.",
+    Outcome.SUPERSEDED: "Folded into another record of the same contact, which carries the outcome.",
+    Outcome.HELD: "Not sent, by policy: the consent is in doubt or may not be raised.",
+    Outcome.REJECTED: "Cannot be sent: nothing in the record is complete and valid.",
+    Outcome.FAILED: "The destination does not take it; the reason is below.",
+    Outcome.UNKNOWN: "Not settled: not sent yet, or sent without a confirmation.",
+}
+IF_SENT: Final = {
+    Outcome.CREATED: "Would be sent as a new contact.",
+    Outcome.UPDATED: "Would be sent as a change of an existing contact.",
+}
+IF_WAITING: Final = {Outcome.UNKNOWN: "Not sent: waits for an approval of the plan."}
+GUARDS: Final = {
+    "max_opt_out_share": "Opt-outs among known contacts",
+    "max_opt_in_share": "Opt-ins among known contacts",
+    "max_reject_share": "Rejected records",
+    "row_count_change": "Change in the number of records",
+    "empty_export": "Empty export",
+}
+YES_OR_NO: Final = frozenset({"empty_export"})
+ALWAYS: Final = (
+    FileRow("summary.json", "The figures of this page, for programs."),
+    FileRow("manifest.json", "What was planned, from which export and mapping, and how far it came."),
+    FileRow("mapping.yaml", "The mapping as it was for this run."),
+    FileRow("plan/", "Every decision and every item to send, sealed by the plan hash.", personal=True),
+)
+WHEN_DONE: Final = (
+    FileRow("outcomes.csv", "Every record with its outcome, reason and withheld parts: the receipt.", personal=True),
+    FileRow("outcomes.parquet", "The same, for analysis.", personal=True),
+    FileRow(
+        "rejects.csv", "Records that were not delivered, as exported: correct them and run the file.", personal=True
+    ),
+    FileRow("withheld.csv", "Records that were delivered without some of their parts, as exported.", personal=True),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """What is known of a run: `requests` are the ledger's rows; `begun`: something was sent."""
+
+    manifest: Manifest
+    summary: Summary
+    causes: Causes
+    requests: Sequence[Mapping[str, Any]]
+    begun: bool
+
+
+def view_of(material: Material) -> View:
+    """The page of a run, from what was planned, what was counted and what the ledger holds."""
+    manifest, summary = material.manifest, material.summary
+    at = Situation(manifest, summary, material.begun)
+    said = MEANINGS | (IF_SENT if summary.status is RunStatus.PLANNED else IF_WAITING if at.waiting else {})
+    return View(
+        status=summary.status,
+        destination=at.place,
+        audience=manifest.audience,
+        export=PurePath(manifest.export).name,
+        at=clock(datetime.fromisoformat(manifest.finished_at or manifest.planned_at)),
+        headline=headline.headline(at),
+        notes=headline.notes(at),
+        steps=headline.next_steps(at),
+        facts=tuple(_facts(material)),
+        forecast=at.forecast,
+        balanced=summary.balanced,
+        read=summary.rows.read,
+        settled=summary.rows.settled,
+        outcomes=tuple(OutcomeRow(o, getattr(summary.rows, o.value), said[o]) for o in Outcome),
+        targets=changes(manifest.transitions if at.forecast else summary.transitions, manifest.transitions),
+        causes=material.causes.rows(summary, waiting=at.waiting),
+        guards=_guards(manifest, approved=bool(manifest.tripped) and not at.waiting),
+        traffic=traffic_of(material.requests),
+        items=manifest.items,
+        batches=manifest.batches,
+        modified_expected=summary.modified_count.expected,
+        modified_reported=summary.modified_count.reported,
+        files=ALWAYS if summary.status is RunStatus.PLANNED else WHEN_DONE + ALWAYS,
+        shows_addresses=material.causes.show_addresses,
+    )
+
+
+def _facts(material: Material) -> Iterator[Fact]:
+    manifest = material.manifest
+    yield Fact("Run", manifest.run_id, exact=True)
+    yield Fact("Export", PurePath(manifest.export).name)
+    yield Fact("Mapping", PurePath(manifest.mapping).name)
+    yield Fact("Audience", manifest.audience)
+    yield Fact("Planned", clock(datetime.fromisoformat(manifest.planned_at)))
+    if manifest.finished_at is not None:
+        yield Fact("Finished", clock(datetime.fromisoformat(manifest.finished_at)))
+    sent = [request for request in material.requests if request["batch"] is not None]
+    if sent:
+        took = max(begun_at(r) + timedelta(seconds=r["seconds"]) for r in sent) - min(map(begun_at, sent))
+        yield Fact("Sending took", duration(took.total_seconds()))
+    yield Fact("Account", manifest.account, exact=True)
+    yield Fact("Plan hash", manifest.plan_hash, exact=True)
+
+
+def _guards(manifest: Manifest, *, approved: bool) -> tuple[GuardRow, ...]:
+    """Tripped ones first."""
+    tripped = Judgement.APPROVED if approved else Judgement.TRIPPED
+    return tuple(_guard(g, tripped) for g in sorted(manifest.guards, key=lambda guard: not guard.tripped))
+
+
+def _guard(guard: GuardFigure, tripped: Judgement) -> GuardRow:
+    judgement = Judgement.WITHIN if guard.figure is not None else Judgement.NOT_JUDGED
+    shares = guard.name not in YES_OR_NO
+    return GuardRow(
+        title=GUARDS.get(guard.name, guard.name.replace("_", " ")),
+        says=guard.says,
+        judgement=tripped if guard.tripped else judgement,
+        figure=guard.figure if shares else None,
+        limit=guard.limit if shares else None,
+    )

@@ -1,0 +1,193 @@
+"""What the page shows, in the order in which it shows it. Text is plain text; the template escapes it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from pipeline.model import Outcome, RunStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Something to do next, with the command that does it."""
+
+    text: str
+    command: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A line of the run's particulars. `exact`: to be copied letter by letter."""
+
+    label: str
+    value: str
+    exact: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeRow:
+    """How many records have an outcome."""
+
+    outcome: Outcome
+    count: int
+    meaning: str
+
+
+class Kind(StrEnum):
+    """What a consent transition is to the person."""
+
+    OPT_OUT = "opt-out"
+    OPT_IN = "opt-in"
+    RESUBSCRIPTION = "re-subscription"
+    OTHER = "other change"
+    SAME = "said again"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One transition of one target: how often it took effect, and how often the plan has it."""
+
+    before: str
+    after: str
+    kind: Kind
+    count: int
+    planned: int
+
+
+@dataclass(frozen=True, slots=True)
+class TargetRow:
+    """The transitions of a channel or group."""
+
+    label: str
+    changes: tuple[Change, ...]
+
+    def count(self, kind: Kind) -> int:
+        """Transitions of a kind."""
+        return sum(change.count for change in self.changes if change.kind is kind)
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A record that a cause applies to; `identity` is masked unless the page shows addresses."""
+
+    record: int
+    line: int | None
+    identity: str
+
+
+@dataclass(frozen=True, slots=True)
+class CauseRow:
+    """Why records, or parts of records, were not sent or not applied."""
+
+    reason: str
+    records: int
+    parts: int
+    meaning: str
+    advice: str
+    places: tuple[tuple[str, int], ...] = ()
+    """Outcome or part -> count, most first."""
+    examples: tuple[Example, ...] = ()
+
+
+class Judgement(StrEnum):
+    """How a guard's figure compares with its limit."""
+
+    TRIPPED = "over the limit"
+    APPROVED = "over the limit, approved"
+    WITHIN = "within the limit"
+    NOT_JUDGED = "not judged: too few records or runs to tell"
+
+
+@dataclass(frozen=True, slots=True)
+class GuardRow:
+    """A guard. `figure` and `limit` are shares; both None for a guard that only says yes or no."""
+
+    title: str
+    says: str
+    judgement: Judgement
+    figure: float | None
+    limit: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """The requests of one step of time."""
+
+    at: datetime
+    first: int
+    retries: int
+    slowest_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A stretch of time without long pauses; bars stand for `step_seconds` each, without gaps."""
+
+    step_seconds: int
+    bars: tuple[Bar, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerRow:
+    """How often the destination answered in one way. `status` None: no HTTP answer came."""
+
+    status: int | None
+    meaning: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """The requests of a run."""
+
+    sent: int
+    retried: int
+    median_seconds: float
+    slowest_seconds: float
+    answers: tuple[AnswerRow, ...]
+    spans: tuple[Span, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FileRow:
+    """A file of the run folder. `personal`: it holds identities and values as they are."""
+
+    name: str
+    purpose: str
+    personal: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """The whole page. `forecast`: nothing was sent, changes are those of the plan. `at`: when the run
+    was finished, or planned."""
+
+    status: RunStatus
+    destination: str
+    audience: str
+    export: str
+    at: str
+    headline: str
+    notes: tuple[str, ...]
+    steps: tuple[Step, ...]
+    facts: tuple[Fact, ...]
+    forecast: bool
+    balanced: bool
+    read: int
+    settled: int
+    outcomes: tuple[OutcomeRow, ...]
+    targets: tuple[TargetRow, ...]
+    causes: tuple[CauseRow, ...]
+    guards: tuple[GuardRow, ...]
+    traffic: Traffic
+    items: int
+    batches: int
+    modified_expected: int
+    modified_reported: int
+    files: tuple[FileRow, ...]
+    shows_addresses: bool = False
