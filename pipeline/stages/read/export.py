@@ -99,12 +99,14 @@ class Export:
 
 def check_header(name: str, header: tuple[str, ...]) -> tuple[str, ...]:
     """The header itself; raises ExportError for a column that has no name, another's name, or a reserved one."""
+    first_place: dict[str, int] = {}
     for number, column in enumerate(header, start=1):
         if not column.strip():
             raise ExportError(f"{name}: column {number} of the header has no name; name every column and export again")
         if column.startswith(RESERVED_PREFIX):
-            raise ExportError(f"{name}: column {number} is named {column!r}, which is reserved; rename it")
-    if len(set(header)) < len(header):
-        twice = sorted({column for column in header if header.count(column) > 1})
-        raise ExportError(f"{name}: the header names {', '.join(map(repr, twice))} more than once; rename one of each")
+            raise ExportError(f"{name}: the name of column {number} starts with {RESERVED_PREFIX!r}; rename it")
+        if column in first_place:
+            # The name is not shown: where a header is missing it is a contact's data.
+            raise ExportError(f"{name}: columns {first_place[column]} and {number} have the same name; rename one")
+        first_place[column] = number
     return header

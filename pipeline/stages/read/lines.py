@@ -41,7 +41,8 @@ class LineReader:
             self._advance()
         piece = self._whole
         while piece.count(b"\n") > self._piece_lines:
-            piece = piece[: piece.index(b"\n", len(piece) // 2 - 1) + 1]
+            half = piece.rfind(b"\n", 0, len(piece) // 2) + 1
+            piece = piece[: half or piece.index(b"\n") + 1]
         self._whole = self._whole[len(piece) :]
         return unsettled + piece, self._is_ended and not self._whole
 

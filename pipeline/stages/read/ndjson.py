@@ -97,7 +97,7 @@ def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _text(value: object) -> str:
-    """A string as it is, null as "", anything else as JSON."""
+    """A string or number as it is, null as "", anything else as JSON (numbers inside it as strings)."""
     match value:
         case str():
             return value

@@ -6,8 +6,8 @@ import codecs
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
-import pyarrow as pa  # type: ignore[import-untyped]
-import pyarrow.compute as pc  # type: ignore[import-untyped]
+import pyarrow as pa
+import pyarrow.compute as pc
 from pyarrow import csv
 
 from pipeline.stages.read.encoding import is_utf8

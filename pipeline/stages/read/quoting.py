@@ -176,17 +176,17 @@ class _OpenQuotes:
         self._tokenizer = tokenizer
         self._record_bytes = record_bytes
         self._from = self._to = 0
-        """Positions in `block.quoted`: in all lines from the one to before the other, quotes stay open."""
+        """Positions in `block.quoted`: in the lines from the one to before the other, quotes stay open."""
         self._fields = [0]
         """Running total of the fields that those lines complete."""
         self._closing: _Closing | None = None
-        """What ends the stretch, with the fields of its line alone."""
+        """What ends the stretch, at position `_to`, with the fields of its line alone."""
 
     def closing(self, opening: int, fields: int) -> _Closing:
         """Where the quote leads that line `opening` leaves open after `fields` whole fields."""
         block = self._block
         position = bisect_right(block.quoted, opening)
-        if position > self._to or (self._closing is not None and opening >= self._closing.line):
+        if position > self._to:
             self._from = self._to = position
             self._fields, self._closing = [0], None
         while self._closing is None:

@@ -40,8 +40,9 @@ class SourceOptions:
 class Limits:
     """How much is held in memory at once.
 
-    `chunk_bytes` are read at a time and become one chunk, or several of about `chunk_lines`; a record of more than `record_bytes` (as UTF-8) is
-    malformed; an archive may unpack to `expansion` times its size, and to `expansion_floor_bytes` in any case.
+    `chunk_bytes` are read at a time and become one chunk, or several of up to about `chunk_lines`. A record of more
+    than `record_bytes` (as UTF-8) is malformed. An archive may unpack to `expansion` times its size, and to
+    `expansion_floor_bytes` in any case.
     """
 
     chunk_bytes: int = 8 * 1024 * 1024
