@@ -1,0 +1,81 @@
+"""What a run came to, as Markdown for Prefect's user interface. Counts only: no address, no identity, no value."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pipeline.model import ADVICE, Outcome, Reason, RunStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from pipeline.run import Result
+    from pipeline.summary import Summary
+
+
+def key_of(summary: Summary) -> str:
+    """One key for each destination, so that Prefect shows its runs as one history. Lower case and dashes."""
+    return f"consent-sync-{summary.destination.replace('_', '-')}"
+
+
+def markdown(result: Result) -> str:
+    """The page."""
+    summary = result.summary
+    return "\n".join([f"# {summary.run_id}: {summary.status}", "", *_told(result), *_sections(summary)]) + "\n"
+
+
+def _told(result: Result) -> Iterator[str]:
+    summary = result.summary
+    if result.error is not None:
+        yield from (f"> {line}" for line in str(result.error).splitlines())
+        yield ""
+    if summary.status is RunStatus.PLANNED:
+        yield "Outcomes if the destination accepts everything; nothing was sent."
+        yield ""
+        yield f"Next: `consent-sync apply {summary.run_id}`"
+        yield ""
+
+
+def _sections(summary: Summary) -> Iterator[str]:
+    yield from _table("Outcomes", ("outcome", "records"), _outcomes(summary))
+    steps = [(label, *_ends(step), n) for label, counts in summary.transitions.items() for step, n in counts.items()]
+    yield from _table("Consent", ("target", "from", "to", "contacts"), steps)
+    yield from _table("Reasons", ("reason", "records", "parts withheld", "what to do"), _reasons(summary))
+    requests, modified = summary.requests, summary.modified_count
+    facts: list[tuple[str, str]] = [("destination", summary.destination), ("plan hash", f"`{summary.plan_hash}`")]
+    if summary.guards_tripped:
+        facts.append(("guards tripped", ", ".join(summary.guards_tripped)))
+    facts += [
+        ("requests", f"{requests.sent:,} sent, {requests.retried:,} of them retries"),
+        ("modified", f"{modified.reported:,} of {modified.expected:,} expected"),
+        ("balanced", "yes" if summary.balanced else "NO: report this with the run folder"),
+        ("run folder", f"`{summary.run_dir}`"),
+        ("report", f"`{summary.report}`"),
+    ]
+    yield from _table("Run", ("", ""), facts)
+
+
+def _outcomes(summary: Summary) -> Iterator[tuple[str, int]]:
+    yield from ((o, n) for o in Outcome if (n := getattr(summary.rows, o)))
+    yield "read", summary.rows.read
+
+
+def _ends(step: str) -> tuple[str, str]:
+    before, _, after = step.partition("->")
+    return before, after
+
+
+def _reasons(summary: Summary) -> Iterator[tuple[str, int, int, str]]:
+    for reason in dict.fromkeys((*summary.reasons, *summary.withheld)):
+        yield reason, summary.reasons.get(reason, 0), summary.withheld.get(reason, 0), ADVICE[Reason(reason)][1]
+
+
+def _table(title: str, header: Sequence[str], rows: Iterable[Sequence[str | int]]) -> Iterator[str]:
+    """A Markdown table under a title; nothing where there are no rows."""
+    lines = [_line(row) for row in rows]
+    if lines:
+        yield from (f"## {title}", "", _line(header), _line(["---"] * len(header)), *lines, "")
+
+
+def _line(cells: Iterable[str | int]) -> str:
+    return "| " + " | ".join(f"{c:,}" if isinstance(c, int) else c.replace("|", "\\|") for c in cells) + " |"

@@ -1,0 +1,1 @@
+"""The Prefect flow, in this process and in one of its own."""
