@@ -1,0 +1,109 @@
+"""The parts of the benchmark that its figures rest on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import polars as pl
+import pytest
+
+from . import cases, exports, floor, plain, results
+from .measuring import python, run, serving
+from .results import Figure
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+RECORDS = 3_000
+
+
+@pytest.fixture(scope="module")
+def export(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An export of night 0."""
+    path = tmp_path_factory.mktemp("benchmarks") / "contacts.csv"
+    exports.write_export(path, RECORDS)
+    return path
+
+
+def figure(contestant: str, seconds: float, cpu_seconds: float = 1.0) -> Figure:
+    """A figure of the task `sync`."""
+    return Figure(f"{contestant}-sync", "sync", contestant, 1000, seconds, cpu_seconds, 1, 1000, 10, 0.1, 0.5)
+
+
+def test_the_same_arguments_give_the_same_export(export: Path, tmp_path: Path) -> None:
+    """Figures of different days are of the same bytes."""
+    again = tmp_path / "again.csv"
+    exports.write_export(again, RECORDS)
+    assert again.read_bytes() == export.read_bytes()
+
+
+def test_three_percent_of_the_records_are_odd(export: Path) -> None:
+    """Short records, unlisted values, duplicates and broken phones, about as many as announced."""
+    lines = export.read_text(encoding="utf-8").splitlines()[1:]
+    short = sum(line.replace('"Reed, Jr."', "Reed").count(",") == exports.SHORT_FIELDS - 1 for line in lines)
+    unlisted = sum(",maybe," in line for line in lines)
+    duplicates = len(lines) - len({line.split(",")[0] for line in lines})
+    assert (len(lines), all(RECORDS * 0.002 < odd < RECORDS * 0.02 for odd in (short, unlisted, duplicates))) == (
+        RECORDS,
+        True,
+    )
+
+
+def test_half_a_percent_changes_in_a_night(export: Path, tmp_path: Path) -> None:
+    """The next night's export differs in about five records of a thousand, each of which opts out."""
+    later = tmp_path / "later.csv"
+    exports.write_export(later, RECORDS, night=1)
+    before, after = (path.read_text(encoding="utf-8").splitlines() for path in (export, later))
+    changed = [new for old, new in zip(before, after, strict=True) if old != new]
+    assert RECORDS * 0.002 < len(changed) < RECORDS * 0.01
+    assert all(",N,2025-01-0" in line for line in changed)
+
+
+def test_phone_numbers_differ(export: Path) -> None:
+    """Each contact has a number of its own: a cache of numbers would have nothing to remember."""
+    records = pl.read_csv(export, infer_schema=False, truncate_ragged_lines=True)
+    whole = records.filter(pl.col("mobile").str.count_matches("[0-9]") >= 10).unique("contact_id")
+    assert whole["mobile"].n_unique() == whole.height
+
+
+@pytest.mark.parametrize("contestant", [floor, plain])
+def test_contestants_deliver_what_they_say(contestant: object, export: Path, tmp_path: Path) -> None:
+    """The sink has received the rows that the contestant counts, in requests of at most a hundred."""
+    name = "floor" if contestant is floor else "plain"
+    output = tmp_path / "said.json"
+    with serving(python(f"{cases.PACKAGE}.sink")) as sink:
+        usage = run(python(f"{cases.PACKAGE}.{name}", str(export), sink.url), output, limit_seconds=60)
+    assert usage.exit_code == 0
+    assert sink.said is not None
+    assert f'{{"rows": {sink.said["rows"]}}}' == output.read_text().strip()
+    assert sink.said["mutations"] == -(-sink.said["rows"] // floor.BATCH_SIZE)
+    assert sink.said["rows"] > RECORDS * 0.95
+
+
+def test_a_process_is_killed_at_its_limit(tmp_path: Path) -> None:
+    """A contestant that hangs ends with a signal, and its figure is none."""
+    usage = run(python("asyncio"), tmp_path / "said", limit_seconds=0.0)
+    assert usage.exit_code < 0
+
+
+def test_the_product_is_compared_with_the_floor() -> None:
+    """Ratios are of the same task, by the clock and of the processors."""
+    figures = [figure("floor", 2.0, 1.0), figure("product", 5.0, 4.0)]
+    assert results.ratios(figures[1], results.FLOOR, figures) == (2.5, 4.0)
+    assert results.ratios(figures[0], results.FLOOR, figures) == (None, None)
+
+
+def test_the_best_round_counts() -> None:
+    """Of several rounds of a case the fastest stands."""
+    assert results.best([figure("floor", 3.0), figure("floor", 2.0)]) == [figure("floor", 2.0)]
+
+
+def test_a_case_brings_those_it_needs() -> None:
+    """A night that follows another needs that one first."""
+    assert [case.name for case in cases.chosen(["product-nightly"])] == ["product-sync", "product-nightly"]
+
+
+def test_an_unknown_case_is_refused() -> None:
+    """A misspelt name must not measure everything."""
+    with pytest.raises(ValueError, match="known: floor-plan"):
+        cases.chosen(["flor-plan"])
