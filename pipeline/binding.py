@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from pipeline import mapping_file as mf
@@ -29,8 +29,8 @@ class Attribute:
     path: Path
     format: str | None = None
     blank: str = "keep"
-    channel: Channel | None = None
-    """Set for an address: the channel that it is reached by."""
+    channels: tuple[Channel, ...] = ()
+    """Those that it is the address of; none for any other attribute."""
     region: str | None = None
     decimals: int | None = None
 
@@ -140,7 +140,7 @@ class Job:
     @property
     def addresses(self) -> tuple[Attribute, ...]:
         """The attributes that a channel is reached by."""
-        return tuple(attribute for attribute in self.attributes if attribute.channel is not None)
+        return tuple(attribute for attribute in self.attributes if attribute.channels)
 
     @property
     def written_attributes(self) -> tuple[Attribute, ...]:
@@ -149,7 +149,7 @@ class Job:
 
     def address_of(self, channel: Channel | None) -> Attribute | None:
         """The mapped address of a channel."""
-        return next((address for address in self.addresses if address.channel is channel), None)
+        return next((address for address in self.addresses if channel in address.channels), None)
 
     @property
     def known_keys(self) -> tuple[str, ...]:
@@ -175,6 +175,8 @@ def bind(file: MappingFile, audience: Audience) -> Job:
     identity_field = binder.identity_field()
     targets = tuple(binder.targets()) if "consent" in mapping.policy.write else ()
     attributes = (*binder.addresses(), *binder.attributes(identity_field))
+    if "attributes" not in mapping.policy.write:
+        attributes = tuple(attribute for attribute in attributes if attribute.channels)
     if binder.problems:
         raise mf.MappingErrors(tuple(file.error(path, problem) for path, problem in binder.problems))
     return Job(
@@ -231,7 +233,8 @@ class _Binder:
             )
         return found
 
-    def addresses(self) -> Iterator[Attribute]:
+    def addresses(self) -> tuple[Attribute, ...]:
+        found: dict[str, Attribute] = {}
         for channel, address in self.mapping.addresses.items():
             path: Path = ("addresses", channel.value)
             if address.attribute is None:
@@ -246,9 +249,19 @@ class _Binder:
                     (*path, "attribute"),
                     f"attribute '{field.name}' is not an address of {channel}; allowed: {', '.join(fits) or 'none'}",
                 )
-            yield Attribute(
-                field.name, address.column, TEXT, path, channel=channel, region=getattr(address, "region", None)
-            )
+            first = found.get(field.name)
+            if first is None:
+                found[field.name] = Attribute(
+                    field.name, address.column, TEXT, path, channels=(channel,), region=address.region
+                )
+                continue
+            found[field.name] = replace(first, channels=(*first.channels, channel))
+            if first.region != address.region:
+                self.problem(
+                    (*path, "region"),
+                    f"attribute '{field.name}' has one region for all of its channels: {first.region}",
+                )
+        return tuple(found.values())
 
     def attributes(self, identity_field: str) -> Iterator[Attribute]:
         addressed = {address.attribute for address in self.mapping.addresses.values()}
@@ -279,6 +292,7 @@ class _Binder:
 
     def targets(self) -> Iterator[Target]:
         consent = self.mapping.consent
+        named: dict[str, str] = {}
         for channel, given in (consent.channels or {}).items() if consent else ():
             path: Path = ("consent", "channels", channel.value)
             self._require_channel(channel, path)
@@ -286,6 +300,10 @@ class _Binder:
         for name, group in (consent.groups or {}).items() if consent else ():
             path = ("consent", "groups", name)
             group_id = self._group_id(name, path)
+            first = named.setdefault(group_id, name)
+            if first != name:
+                self.problem(path, f"the group '{name}' is mapped as '{first}' already; remove one of the two")
+                continue
             if group.channels:
                 for channel, given in group.channels.items():
                     self._require_channel(channel, (*path, "channels", channel.value))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from pipeline.context import Context
     from pipeline.mapping_file import MappingFile
 
 
@@ -39,14 +39,14 @@ class Checked:
         yield from (f"note: {warning}" for warning in self.warnings)
 
 
-def check(mapping: Path, export: Path | None, *, online: bool) -> Checked:
-    """Raises MappingErrors, ExportError, SettingsError or DestinationError for what is wrong."""
+def check(mapping: Path, export: Path | None, *, online: Context | None = None) -> Checked:
+    """`online`: the world in which the audience is asked. Raises UsageError or DestinationError for what is wrong."""
     file = mf.load(mapping)
     checked = Checked(str(mapping), [f"{mapping}: {len(file.mapping.columns())} columns are mapped"])
     if export is not None:
         _against_export(file, export, checked)
-    if online:
-        _against_audience(file, checked)
+    if online is not None:
+        _against_audience(file, checked, online)
     return checked
 
 
@@ -78,13 +78,12 @@ def _against_export(file: MappingFile, path: Path, checked: Checked) -> None:
             checked.warnings.append(f"column '{column}': {count:,} cells are {value!r}, which `values` does not list")
 
 
-def _against_audience(file: MappingFile, checked: Checked) -> None:
+def _against_audience(file: MappingFile, checked: Checked, context: Context) -> None:
     from pipeline.planning import bound, destination_of
     from pipeline.session import connect
-    from pipeline.settings import Settings
 
-    destination = destination_of(file, Settings.load())
-    with connect(destination, file.mapping.delivery, threading.Event()) as session:
+    destination = destination_of(file, context.settings)
+    with connect(destination, file.mapping.delivery, context.stop, context.patience) as session:
         job, audience = bound(file, session)
     names = [target.label for target in job.targets]
     checked.looked_at.append(

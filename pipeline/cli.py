@@ -50,6 +50,8 @@ def main() -> NoReturn:
     except Exception as error:
         if not hasattr(error, "format_message"):  # not click's
             raise
+        if "--json" in sys.argv:
+            _print_json({"error": error.format_message(), "kind": "UsageError", "exit_code": 2})
         error.show()  # type: ignore[attr-defined]
         code = 2
     sys.exit(code if isinstance(code, int) else 0)
@@ -89,7 +91,7 @@ def check(
     """Check a mapping: alone, against an export's header and values, and (--online) against the audience."""
     from pipeline import checking
 
-    found = checking.check(mapping, export, online=online)
+    found = checking.check(mapping, export, online=_context(None) if online else None)
     if as_json:
         _print_json(found.document())
     for line in found.lines():
@@ -239,9 +241,11 @@ def sandbox(context: typer.Context) -> None:
 def _context(home: Path | None, **more: Any) -> Context:
     from pipeline.context import Context
     from pipeline.settings import Settings
+    from pipeline.transport import Patience
 
     settings = Settings.load()
-    return Context(settings=settings, home=home or settings.consent_sync_home, **more)
+    patience = Patience(attempts=settings.consent_sync_attempts)
+    return Context(settings=settings, home=home or settings.consent_sync_home, patience=patience, **more)
 
 
 def _carry_out(

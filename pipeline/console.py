@@ -74,14 +74,14 @@ def show(result: Result, *, to_stderr: bool) -> None:
     modified = summary.modified_count
     if planned:
         console.print(f"plan hash {summary.plan_hash}")
-        console.print(f"next: consent-sync apply {summary.run_id}")
+        console.print(f"next: consent-sync apply {summary.run_id}", markup=False, soft_wrap=True)
     else:
         console.print(
             f"requests: {sent.sent:,} sent, {sent.retried:,} of them retries; "
             f"modified: {modified.reported:,} of {modified.expected:,} expected; "
             f"{'balanced' if summary.balanced else 'NOT BALANCED: report this with the run folder'}"
         )
-    console.print(f"report: {summary.report}")
+    console.print(f"report: {summary.report}", markup=False, soft_wrap=True)
     if result.error is not None:
         _console(to_stderr=True).print(f"consent-sync: {result.error}", markup=False, soft_wrap=True)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from pipeline import mapping_file
+from pipeline.destinations.interface import Delivery
 from pipeline.errors import GuardTripped, Refused
 from pipeline.model import BatchState, Column, RunStatus
 from pipeline.stages.batch import OPT_OUT_PHASE, OTHER_PHASE
@@ -25,10 +26,10 @@ if TYPE_CHECKING:
 
 
 def deliver(run: Run, session: Session) -> None:
-    """Settles every batch of the plan that is not settled yet. Raises what stopped it, after the batches in flight."""
+    """Settles what is not settled yet or unknown. Raises what stopped it, after the batches in flight."""
     done = run.ledger.batches(run.folder.run_id)
     total = run.manifest.batches
-    count = sum(row.state == BatchState.SETTLED for row in done.values())
+    count = sum(row.clear for row in done.values())
 
     def settled(_: Settlement) -> None:
         nonlocal count
@@ -40,7 +41,10 @@ def deliver(run: Run, session: Session) -> None:
         for phase in (OPT_OUT_PHASE, OTHER_PHASE):
             deliverer.deliver(_batches(run, phase, done))
     except Refused as error:
-        raise _placed(error, run, session) from error
+        placed = _placed(error, run, session)
+        if placed is error:
+            raise
+        raise placed from error
 
 
 def _batches(run: Run, phase: int, done: Mapping[BatchKey, BatchRow]) -> Iterator[Batch]:
@@ -49,8 +53,14 @@ def _batches(run: Run, phase: int, done: Mapping[BatchKey, BatchRow]) -> Iterato
         for rows in items.partition_by(Column.BATCH, maintain_order=True):
             key = (shard, int(rows.item(0, Column.BATCH)))
             row = done.get(key)
-            if row is None or row.state != BatchState.SETTLED:
-                yield Batch(key, rows, begun=row is not None)
+            if row is None:
+                yield Batch(key, rows)
+            elif row.state != BatchState.SETTLED:
+                yield Batch(key, rows, begun=True)
+            elif not row.clear:
+                asked = rows.filter(pl.col(Column.RECORD).is_in([e.record for e in row.exceptional if e.unknown]))
+                kept = tuple(e for e in row.exceptional if not e.unknown)
+                yield Batch(key, asked, begun=True, before=Delivery(row.expected, row.reported, kept))
 
 
 def _placed(error: Refused, run: Run, session: Session) -> Refused:
@@ -61,6 +71,7 @@ def _placed(error: Refused, run: Run, session: Session) -> Refused:
     kind, name = blamed
     paths = {a.name: a.path for a in run.job.attributes} if kind == "attribute" else {}
     paths |= {t.group_id: t.path for t in run.job.targets if t.group_id} if kind == "group" else {}
+    paths |= {str(t.channel): t.path for t in run.job.targets if t.channel} if kind == "channel" else {}
     if name not in paths:
         return error
     file = mapping_file.load(run.folder.path / "mapping.yaml")

@@ -14,7 +14,7 @@ from pipeline.model import ADVICE, Column, Reason
 from pipeline.planning import job_as_planned
 from pipeline.rejects import source_rows
 from pipeline.reporting import outcomes_of
-from pipeline.run_folder import RunFolder
+from pipeline.run import existing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,8 +69,7 @@ class Explanation:
 
 def explain(run: str, identity: str, context: Context) -> Explanation:
     """Raises UsageError where the run has no such identity. A record number (`#12`) finds records without one."""
-    folder = RunFolder.open(context.home, run)
-    manifest = folder.manifest()
+    folder, manifest = existing(run, context)
     job = job_as_planned(folder)
     ledger = Ledger.at(context.home, context.settings.database_url)
     try:

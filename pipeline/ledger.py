@@ -13,7 +13,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
 from pipeline.destinations.interface import Delivery, Exceptional
-from pipeline.errors import StorageError
+from pipeline.errors import SettingsError, StorageError
 from pipeline.model import BatchState, Outcome, Reason
 
 if TYPE_CHECKING:
@@ -90,17 +90,31 @@ class BatchRow:
     reported: int
     exceptional: tuple[Exceptional, ...] = field(default_factory=tuple)
 
+    @property
+    def clear(self) -> bool:
+        """Whether it is settled and no record of it is unknown: there is nothing left to ask or to send."""
+        return self.state == BatchState.SETTLED and not any(e.unknown for e in self.exceptional)
+
 
 class Ledger:
     """The ledger of one home (SQLite) or of several machines (PostgreSQL). Raises StorageError."""
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.engine = sa.create_engine(url)
+        try:
+            self.engine = sa.create_engine(url)
+        except (SQLAlchemyError, ImportError) as error:
+            raise SettingsError(
+                f"CONSENT_SYNC_DATABASE_URL cannot be used ({error}); correct it, or unset it to use SQLite under home"
+            ) from None
         if self.engine.dialect.name == "sqlite":
             sa.event.listen(self.engine, "connect", _write_ahead)
         with self._begin() as connection:
-            METADATA.create_all(connection)
+            # Not `create_all`, which looks first: two commands may open a new home at the same time.
+            for table in METADATA.sorted_tables:
+                connection.execute(sa.schema.CreateTable(table, if_not_exists=True))
+                for index in table.indexes:
+                    connection.execute(sa.schema.CreateIndex(index, if_not_exists=True))
 
     @classmethod
     def at(cls, home: Path, url: str | None) -> Ledger:
@@ -172,11 +186,15 @@ class Ledger:
             return list(connection.scalars(finished.order_by(RUNS.c.finished_at.desc()).limit(most)))
 
     def log_requests(self, run_id: str, attempts: Iterable[Attempt], key: BatchKey | None = None) -> None:
-        """Keeps requests that belong to no batch, such as those of planning."""
+        """Keeps requests that settle no batch: those of planning, and those of a batch (`key`) that stays in flight."""
         rows = _request_rows(run_id, attempts, key)
-        if rows:
-            with self._begin() as connection:
-                connection.execute(REQUESTS.insert(), rows)
+        if not rows:
+            return
+        with self._begin() as connection:
+            connection.execute(REQUESTS.insert(), rows)
+            if key is not None:
+                mine = (BATCHES.c.run_id == run_id) & (BATCHES.c.shard == key[0]) & (BATCHES.c.batch == key[1])
+                connection.execute(BATCHES.update().where(mine).values(attempts=BATCHES.c.attempts + len(rows)))
 
     def turn(self, run_id: str, settled: Sequence[Settlement], intended: Sequence[BatchKey], now: datetime) -> None:
         """Settles batches and marks the next ones in flight, in one transaction: intention before deed."""
@@ -194,6 +212,12 @@ class Ledger:
                     for shard, batch in intended
                 ]
                 connection.execute(self._insert(BATCHES).on_conflict_do_nothing(), begun)
+
+    def withdraw(self, run_id: str, key: BatchKey) -> None:
+        """Takes back the intention to send a batch of which no byte has left."""
+        mine = (BATCHES.c.run_id == run_id) & (BATCHES.c.shard == key[0]) & (BATCHES.c.batch == key[1])
+        with self._begin() as connection:
+            connection.execute(BATCHES.delete().where(mine, BATCHES.c.state == BatchState.IN_FLIGHT))
 
     def _insert(self, table: sa.Table) -> postgresql.Insert | sqlite.Insert:
         return postgresql.insert(table) if self.engine.dialect.name == "postgresql" else sqlite.insert(table)

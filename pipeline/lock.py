@@ -24,8 +24,8 @@ class Lock:
 
     file: IO[str]
 
-    def name(self, run_id: str) -> None:
-        """Says which run holds the destination."""
+    def name(self, run_id: str | None) -> None:
+        """Says which run holds the destination; None while it has no name yet."""
         self.file.seek(0)
         self.file.truncate()
         json.dump({"run_id": run_id, "pid": os.getpid()}, self.file)
@@ -45,12 +45,15 @@ def holding(home: Path, destination: str, account: str) -> Iterator[Lock]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise DestinationBusy(f"{destination} is held by {_holder(path)}; wait until it ends") from None
-        yield Lock(file)
+        held = Lock(file)
+        held.name(None)
+        yield held
 
 
 def _holder(path: Path) -> str:
     try:
         held = json.loads(path.read_text(encoding="utf-8"))
-        return f"run {held['run_id']} (process {held['pid']})"
-    except (OSError, ValueError, KeyError):
+        run = f"run {held['run_id']}" if held["run_id"] else "a run that is being planned"
+        return f"{run} (process {held['pid']})"
+    except (OSError, ValueError, KeyError, TypeError):
         return "another run"

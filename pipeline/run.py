@@ -78,14 +78,14 @@ def sync(request: Request, context: Context) -> Result:
 
 def apply(run_id: str, context: Context, *, approve: str | None = None) -> Result:
     """Carries out exactly the plan of a run. `approve`: the plan's hash; it lets tripped guards pass."""
-    folder, manifest = _existing(run_id, context)
+    folder, manifest = existing(run_id, context)
     _require_approval(manifest, approve)
     return _go_on(folder, manifest, context)
 
 
 def resume(run_id: str, context: Context) -> Result:
     """Goes on after a crash or an outage: reads back what was in flight before anything is sent again."""
-    folder, manifest = _existing(run_id, context)
+    folder, manifest = existing(run_id, context)
     if manifest.status in {RunStatus.PLANNED, RunStatus.STOPPED}:
         with _ledger(context) as ledger:
             begun = bool(ledger.batches(folder.run_id))
@@ -96,8 +96,7 @@ def resume(run_id: str, context: Context) -> Result:
 
 def report(run_id: str, context: Context) -> Result:
     """Writes the report again from the run folder and the ledger; asks the destination nothing."""
-    folder = RunFolder.open(context.home, run_id)
-    manifest = folder.manifest()
+    folder, manifest = existing(run_id, context)
     job = planning.job_as_planned(folder)
     with _ledger(context) as ledger:
         run = Run(folder, manifest, job, context, ledger)
@@ -139,7 +138,8 @@ def _carry_out(run: Run, session: Session) -> Result:
     return Result(summary, error)
 
 
-def _existing(run_id: str, context: Context) -> tuple[RunFolder, Manifest]:
+def existing(run_id: str, context: Context) -> tuple[RunFolder, Manifest]:
+    """A run as it was planned. Raises RunFolderError where its files were changed since."""
     folder = RunFolder.open(context.home, run_id)
     manifest = folder.manifest()
     folder.require_unchanged(manifest)
@@ -154,6 +154,11 @@ def _go_on(folder: RunFolder, manifest: Manifest, context: Context) -> Result:
         lock.holding(context.home, bound.destination, bound.account) as held,
     ):
         held.name(folder.run_id)
+        if bound.account != manifest.account:
+            raise RunFolderError(
+                f"run {folder.run_id} was planned for the account {manifest.account}, and the settings lead to "
+                f"{bound.account}; nothing was sent; correct the settings or plan the export again"
+            )
         job = planning.renamed(bound, manifest)
         ledger.add_run(manifest, job.mapping)
         later = ledger.overtaken_by(folder.run_id)

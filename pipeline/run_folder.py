@@ -2,7 +2,7 @@
 
     HOME/runs/RUN_ID/
       manifest.json              what was planned, from what, for whom; how far it came
-      mapping.yaml               the mapping as it was
+      mapping.yaml               the mapping as it was; audience.json and header.json likewise
       plan/records-0000.parquet  one row per record of a shard: decision, reason, withheld parts, winner
       plan/items-0000.parquet    one row per thing to send: wire JSON, operation, phase, batch, parts, statuses before
       source/0000/*.parquet      the export's own columns per shard, for rejects.csv
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 FOLDER_MODE: Final = 0o700
 FILE_MODE: Final = 0o600
 MANIFEST: Final = "manifest.json"
+PLANNED_FROM: Final = ("mapping.yaml", "audience.json", "header.json")
+"""Beside the plan's own files, what its hash covers."""
 
 
 class GuardFigure(BaseModel):
@@ -93,14 +95,14 @@ class RunFolder:
         stem = f"{now:%Y%m%dT%H%M%S}-{name}"
         for number in range(1, 1000):
             folder = cls(home / "runs" / (stem if number == 1 else f"{stem}-{number}"))
-            try:
-                with storing(folder.path):
-                    folder.path.parent.mkdir(parents=True, exist_ok=True, mode=FOLDER_MODE)
+            with storing(folder.path):
+                folder.path.parent.mkdir(parents=True, exist_ok=True, mode=FOLDER_MODE)
+                try:
                     folder.path.mkdir(mode=FOLDER_MODE)
-                    (folder.path / "plan").mkdir(mode=FOLDER_MODE)
-                    (folder.path / "source").mkdir(mode=FOLDER_MODE)
-            except FileExistsError:
-                continue
+                except FileExistsError:
+                    continue
+                (folder.path / "plan").mkdir(mode=FOLDER_MODE)
+                (folder.path / "source").mkdir(mode=FOLDER_MODE)
             return folder
         raise StorageError(f"no free name for a run folder under {home / 'runs'}")
 
@@ -128,10 +130,15 @@ class RunFolder:
 
     def write_parquet(self, path: Path, frame: pl.DataFrame) -> None:
         """Writes a frame so that the file is whole or absent."""
+        from polars.exceptions import PolarsError
+
         with storing(path):
             path.parent.mkdir(mode=FOLDER_MODE, exist_ok=True, parents=True)
             temporary = path.with_suffix(".tmp")
-            frame.write_parquet(temporary, compression="zstd", compression_level=1)
+            try:
+                frame.write_parquet(temporary, compression="zstd", compression_level=1)
+            except PolarsError as error:  # a full disk, in polars' words
+                raise OSError(str(error)) from error
             temporary.chmod(FILE_MODE)
             temporary.replace(path)
 
@@ -178,25 +185,19 @@ class RunFolder:
         except (OSError, ValidationError) as error:
             raise RunFolderError(f"{self.path / MANIFEST} cannot be used: plan the export again") from error
 
-    def plan_hash(self, *facts: str) -> str:
-        """SHA-256 over the plan's files and the facts that it was made from, in hex."""
-        whole = hashlib.sha256("\n".join(facts).encode())
-        for path in sorted((self.path / "plan").glob("*.parquet")):
+    def sealed_hash(self, manifest: Manifest) -> str:
+        """SHA-256 in hex over the plan's files as they are and over the manifest, but for how far the run came."""
+        facts = manifest.model_dump_json(exclude={"status", "finished_at", "plan_hash"})
+        whole = hashlib.sha256(facts.encode())
+        for path in (*sorted((self.path / "plan").glob("*.parquet")), *(self.path / name for name in PLANNED_FROM)):
             with path.open("rb") as file:
                 whole.update(f"\n{path.name} {hashlib.file_digest(file, 'sha256').hexdigest()}".encode())
         return whole.hexdigest()
 
-    def sealed_hash(self, manifest: Manifest) -> str:
-        """The plan hash of the folder as it is, from its files and its manifest's facts."""
-        return self.plan_hash(
-            manifest.run_id, manifest.destination, manifest.account, manifest.mapping_sha256, manifest.export_sha256
-        )
-
     def require_unchanged(self, manifest: Manifest) -> None:
-        """Raises RunFolderError unless the plan's files and the mapping are those that were planned."""
-        mapping = self.path / "mapping.yaml"
-        same_mapping = mapping.is_file() and hashlib.sha256(mapping.read_bytes()).hexdigest() == manifest.mapping_sha256
-        if self.sealed_hash(manifest) != manifest.plan_hash or not same_mapping:
+        """Raises RunFolderError unless the plan, its guards and what it was made from are those that were planned."""
+        whole = all((self.path / name).is_file() for name in PLANNED_FROM)
+        if not whole or self.sealed_hash(manifest) != manifest.plan_hash:
             raise RunFolderError(
                 f"the files of run {self.run_id} are not those that were planned (expected plan hash "
                 f"{manifest.plan_hash[:12]}); nothing was sent; plan the export again"
@@ -204,8 +205,11 @@ class RunFolder:
 
 
 def load_json(path: Path) -> Any:
-    """A JSON file of the run."""
-    return json.loads(path.read_text(encoding="utf-8"))
+    """A JSON file of the run. Raises RunFolderError where it is not what was written."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise RunFolderError(f"{path} cannot be read; plan the export again") from error
 
 
 @contextmanager
@@ -213,8 +217,6 @@ def storing(path: Path) -> Iterator[None]:
     """Translates what the disk refuses into a StorageError with the next step."""
     try:
         yield
-    except FileExistsError:
-        raise
     except OSError as error:
         raise StorageError(
             f"{path} cannot be written: {error.strerror or error}; free space or choose another folder with `--home`, "

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import AnyHttpUrl, SecretStr, ValidationError
+from pydantic import AnyHttpUrl, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from pipeline.errors import SettingsError
@@ -25,6 +26,19 @@ class Settings(BaseSettings):
     wix_site_id: str | None = None
     consent_sync_home: Path = Path(".consent-sync")
     consent_sync_database_url: SecretStr | None = None
+    consent_sync_attempts: Annotated[int, Field(ge=1)] = 6
+    """How often one request is tried while the destination gives no usable answer."""
+
+    @field_validator("acoustic_connect_api_key", "ivvy_api_key", "ivvy_api_secret", "wix_api_key")
+    @classmethod
+    def _fits_a_header(cls, value: SecretStr | None) -> SecretStr | None:
+        """A secret pasted with a line break or a curly quote would fail in the middle of a request, and be shown."""
+        if value is None:
+            return None
+        plain = value.get_secret_value().strip()
+        if not (plain.isascii() and plain.isprintable()):
+            raise ValueError("holds characters that cannot be sent; copy it again as plain text")
+        return SecretStr(plain)
 
     @classmethod
     def load(cls) -> Settings:

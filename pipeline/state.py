@@ -54,7 +54,8 @@ class State:
             return pl.scan_delta(str(self.path)).filter(pl.col(BUCKET).is_in(list(buckets))).collect()
         except TableNotFoundError:
             return SCHEMA.to_frame()
-        except (DeltaError, OSError, pl.exceptions.PolarsError) as error:
+        # polars panics over a file that was cut off.
+        except (DeltaError, OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
             raise StorageError(f"the state under {self.path} cannot be read: {error}") from error
 
     def write(self, told: pl.DataFrame, gone: pl.Series) -> None:
@@ -100,10 +101,7 @@ def merge(before: pl.DataFrame, told: pl.DataFrame, gone: pl.Series) -> pl.DataF
     parts = [c for c in told.columns if c.startswith(("consent:", "attribute:"))]
     old = kept.select(Column.IDENTITY, *(pl.col(c).alias(f"{c}@old") for c in parts if c in kept.columns))
     renewed = told.join(old, on=Column.IDENTITY, how="left").with_columns(
-        pl.when(pl.col(c).is_null() & _keeps(c, told) & ~pl.col("afresh"))
-        .then(pl.col(f"{c}@old"))
-        .otherwise(pl.col(c))
-        .alias(c)
+        pl.when(pl.col("afresh")).then(pl.col(c)).otherwise(_put_over(c)).alias(c)
         for c in parts
         if f"{c}@old" in old.columns
     )
@@ -118,7 +116,14 @@ def merge(before: pl.DataFrame, told: pl.DataFrame, gone: pl.Series) -> pl.DataF
     return pl.concat([untouched, renewed], how="diagonal")
 
 
-def _keeps(column: str, told: pl.DataFrame) -> pl.Expr:
-    """A null value says nothing; a null time stands beside a status that was told and is then its time."""
+def _put_over(column: str) -> pl.Expr:
+    """What is told over what was told before. A null says nothing; a time goes with its status, and a status that was
+    told again keeps the later of two times, so that a stale record does not make an opt-out older than it is.
+    """
+    told, old = pl.col(column), pl.col(f"{column}@old")
+    if not (column.startswith("consent:") and column.endswith("@at")):
+        return pl.coalesce(told, old)
     status = column.removesuffix("@at")
-    return pl.col(status).is_null() if column.endswith("@at") and status in told.columns else pl.lit(value=True)
+    again = pl.col(status) == pl.col(f"{status}@old")
+    later = pl.when(again & (old > told)).then(old).otherwise(told)
+    return pl.when(pl.col(status).is_null()).then(old).otherwise(later)

@@ -70,8 +70,8 @@ class Summary(BaseModel):
     report: str | None = None
 
     def document(self) -> dict[str, Any]:
-        """As JSON."""
-        return self.model_dump(mode="json")
+        """The JSON document of `--json`; which guards tripped is said in the message and in summary.json."""
+        return self.model_dump(mode="json", exclude={"guards_tripped"})
 
     @property
     def clean(self) -> bool:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -23,11 +25,13 @@ if TYPE_CHECKING:
 
     from pipeline.destinations.interface import Send
 
+LONGEST_MESSAGE: Final = 300
+_ADDRESS: Final = re.compile(r"[^\s\"'<>:,;]+@[^\s\"'<>:,;]+|(?<![\w-])\+?\d[\d ().-]{6,}\d(?![\w-])")
+
 Classify = Callable[[httpx.Response], Verdict]
 
-NOT_SENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+NOT_SENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.LocalProtocolError)
 """Failures before the first byte of the request: it has certainly not taken effect."""
-LONGEST_WAIT_SECONDS: Final = 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,20 +63,26 @@ class Pacer:
         self._stop = stop
         self._lock = threading.Lock()
         self._next = 0.0
+        self._held_until = 0.0
 
     def turn(self) -> None:
         """Waits for this caller's turn. Raises Interrupted when the run is stopped first."""
-        with self._lock:
-            now = time.monotonic()
-            mine = max(self._next, now)
-            self._next = mine + self._gap
-        if mine > now:
+        while True:
+            with self._lock:
+                now = time.monotonic()
+                mine = max(self._next, self._held_until, now)
+                self._next = mine + self._gap
+            if mine <= now:
+                return
             wait(self._stop, mine - now)
+            # Who was already waiting when all were asked to slow down takes another turn.
+            if self._held_until <= mine:
+                return
 
     def hold(self, seconds: float) -> None:
         """Nobody sends for so long."""
         with self._lock:
-            self._next = max(self._next, time.monotonic() + seconds)
+            self._held_until = max(self._held_until, time.monotonic() + seconds)
 
 
 def wait(stop: threading.Event, seconds: float) -> None:
@@ -125,7 +135,7 @@ class Transport:
             raise Refused(_refusal(reply.verdict), said=reply.verdict.message)
         if not reply.unclear and reply.verdict.kind in {Kind.RETRY, Kind.THROTTLED}:
             raise Unreachable(
-                f"the destination at {_origin(request)} gives no usable answer ({reply.verdict.message}); when it "
+                f"the destination at {_origin(request)} gives no usable answer ({shown(reply.verdict)}); when it "
                 "answers, run the same command again, or `consent-sync resume` for a run that has begun to send"
             )
         return reply
@@ -136,9 +146,11 @@ class Transport:
         at, begun = datetime.now(UTC), time.monotonic()
         status: int | None = None
         try:
-            response = self.client.send(request)
-        except httpx.TransportError as error:
-            verdict = Verdict(Kind.RETRY, type(error).__name__, str(error) or type(error).__name__)
+            response = self._exchange(request)
+        except httpx.RequestError as error:
+            # The text of a protocol error may repeat a header, and the key is one.
+            said = type(error).__name__ if isinstance(error, httpx.LocalProtocolError) else str(error)
+            verdict = Verdict(Kind.RETRY, type(error).__name__, said or type(error).__name__)
             reply = Reply(verdict, {}, unclear=not isinstance(error, NOT_SENT))
         else:
             status = response.status_code
@@ -149,6 +161,21 @@ class Transport:
         taken = time.monotonic() - begun
         log.append(Attempt(at, taken, status, verdict.kind.name.lower(), number))
         return reply
+
+    def _exchange(self, request: httpx.Request) -> httpx.Response:
+        """The whole answer. The client's time limit is for one read: an answer that drips in has many."""
+        ends = time.monotonic() + self.request_seconds
+        response = self.client.send(request, stream=True)
+        pieces: list[bytes] = []
+        try:
+            for piece in response.iter_bytes():
+                pieces.append(piece)
+                if time.monotonic() > ends:
+                    raise httpx.ReadTimeout("the answer did not end within the time limit", request=request)
+        finally:
+            response.close()
+        plain = [(name, value) for name, value in response.headers.multi_items() if name != "content-encoding"]
+        return httpx.Response(response.status_code, headers=plain, content=b"".join(pieces), request=request)
 
 
 class _Trial:
@@ -161,9 +188,11 @@ class _Trial:
         self.last = Reply(Verdict(Kind.RETRY, message="no attempt was made"), {})
 
     def given_up(self, state: tenacity.RetryCallState) -> bool:
-        """Whether the attempts that count, or the time, are used up."""
-        patience = self.transport.patience
-        return self.counted >= patience.attempts or (state.seconds_since_start or 0.0) >= patience.limit_seconds
+        """Whether the attempts that count are used up, or the time would be before the next one."""
+        return self.counted >= self.transport.patience.attempts or self._overdue(state, state.upcoming_sleep)
+
+    def _overdue(self, state: tenacity.RetryCallState, seconds: float) -> bool:
+        return (state.seconds_since_start or 0.0) + seconds >= self.transport.patience.limit_seconds
 
     def __call__(self) -> Reply | None:
         self.number += 1
@@ -187,8 +216,7 @@ class _Trial:
         seconds = verdict.retry_after_seconds
         if seconds is None:
             seconds = backoff(state)
-        seconds = min(seconds, LONGEST_WAIT_SECONDS)
-        if verdict.kind is Kind.THROTTLED:
+        if verdict.kind is Kind.THROTTLED and not self._overdue(state, seconds):
             self.transport.pacer.hold(seconds)
         return seconds
 
@@ -212,14 +240,24 @@ def _with_retry_after(verdict: Verdict, header: str | None, now: datetime) -> Ve
             seconds = (parsedate_to_datetime(header) - now).total_seconds()
         except (TypeError, ValueError):
             return verdict
+    if not math.isfinite(seconds):
+        return verdict
     return Verdict(verdict.kind, verdict.code, verdict.message, max(0.0, seconds))
 
 
 def _refusal(verdict: Verdict) -> str:
     if verdict.code in {"401", "403", "UNAUTHENTICATED", "FORBIDDEN"}:
-        said = f"{verdict.code}: {verdict.message}"
-        return f"the destination refuses the credentials ({said}); check the key in the settings"
-    return f"the destination refuses the configuration ({verdict.code}: {verdict.message})"
+        return f"the destination refuses the credentials ({shown(verdict)}); check the key in the settings"
+    return (
+        f"the destination refuses the configuration ({shown(verdict)}); compare the mapping and the settings with the "
+        "account by `consent-sync check --online`"
+    )
+
+
+def shown(verdict: Verdict) -> str:
+    """A vendor's code and message for the operator; what looks like an address in it is left out."""
+    said = f"{verdict.code}: {verdict.message}" if verdict.code else verdict.message
+    return _ADDRESS.sub("[...]", said)[:LONGEST_MESSAGE]
 
 
 def _origin(request: httpx.Request) -> str:

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 import polars as pl
 
 ISO_FORMATS: Final = (
     "%+",
+    "%Y-%m-%dT%H:%M%#z",
+    "%Y-%m-%d %H:%M%#z",
     "%Y-%m-%dT%H:%M:%S%.f",
     "%Y-%m-%d %H:%M:%S%.f",
     "%Y-%m-%dT%H:%M",
     "%Y-%m-%d %H:%M",
     "%Y-%m-%d",
 )
-"""ISO 8601 as exports write it; only the first carries an offset."""
+"""ISO 8601 as exports write it."""
 WIRE_DATE: Final = "%Y-%m-%dT%H:%M:%S%.3fZ"
 TRUE_WORDS: Final = ("true", "t", "yes", "y", "1")
 FALSE_WORDS: Final = ("false", "f", "no", "n", "0")
-NUMBER: Final = r"^([+-]?)0*(\d+(?:\.\d+)?)$"
+NUMBER: Final = r"^[+-]?[0-9]+(?:\.[0-9]+)?$"
+"""JSON knows no digits but these, while \\d takes those of every script."""
+CLOCK: Final = re.compile(r"%[-_0]?[HIklTRXrc]")
+"""The codes that read a time of day; a format without any is of a day."""
+FIRST_YEAR: Final = 1000
+"""%Y takes a year of two digits as one of antiquity, which would be older than every other time."""
 JSON_NULL: Final = "null"
 """Clears an attribute; a polars null says nothing about it."""
 
@@ -36,9 +44,7 @@ def typed(text: pl.Expr, type: str, format: str | None = None) -> pl.Expr:  # no
     """
     match type:
         case "number":
-            # The text itself travels: a float would change long decimals.
-            value = text.str.replace(NUMBER, "${1}${2}").str.strip_prefix("+")
-            return pl.when(text.str.contains(NUMBER)).then(value)
+            return pl.when(text.str.contains(NUMBER)).then(_shortest_number(text))
         case "boolean":
             word = text.str.to_lowercase()
             return pl.coalesce(
@@ -54,16 +60,24 @@ def typed(text: pl.Expr, type: str, format: str | None = None) -> pl.Expr:  # no
             return json_text(text)
 
 
+def _shortest_number(text: pl.Expr) -> pl.Expr:
+    """The one spelling of a number, as digits: a float would change long decimals, and destinations drop zeros."""
+    whole = text.str.replace(r"^\+?(-?)0*([0-9])", "${1}${2}")
+    shortest = whole.str.replace(r"(\.[0-9]*?)0+$", "${1}").str.strip_suffix(".")
+    return shortest.replace("-0", "0")
+
+
 def instant(text: pl.Expr, format: str | None, timezone: str) -> pl.Expr:  # noqa: A002 - the mapping's own word
     """A time in UTC, null where the text does not fit. `timezone` is that of times without an offset."""
     formats = (format,) if format else ISO_FORMATS
-    return pl.coalesce(_parsed(text, f, timezone) for f in formats)
+    parsed = pl.coalesce(_parsed(text, f, timezone) for f in formats)
+    return pl.when(parsed.dt.year() >= FIRST_YEAR).then(parsed)
 
 
 def _parsed(text: pl.Expr, format: str, timezone: str) -> pl.Expr:  # noqa: A002 - the mapping's own word
-    if format == "%+" or any(offset in format for offset in ("%z", "%#z", "%:z")):
+    if any(absolute in format for absolute in ("%+", "%z", "%#z", "%:z", "%s")):
         return text.str.to_datetime(format, time_unit="us", time_zone="UTC", strict=False)
-    if any(clock in format for clock in ("%H", "%I", "%T", "%R", "%c", "%s")):
+    if CLOCK.search(format):
         naive = text.str.to_datetime(format, time_unit="us", strict=False)
     else:
         naive = text.str.to_date(format, strict=False).cast(pl.Datetime("us"))

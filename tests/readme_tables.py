@@ -23,8 +23,8 @@ WHY: Final = {
     "graphql-core": "the sandbox executes the vendor's schema with it",
     "httpx": "requests, with connection pools and time limits",
     "jinja2": "the report page",
+    "markupsafe": "escapes what the report shows",
     "phonenumbers": "the rules of every country's phone numbers",
-    "plotly": "the report's charts",
     "polars": "reading, mapping and encoding without a loop over records",
     "polars-hash": "hashes that stay the same between versions: shards, fingerprints, suppression lists",
     "prefect": "the flows; this version, since newer ones cannot be installed or break",
@@ -40,7 +40,11 @@ WHY: Final = {
     "typer": "the command line",
     "uvicorn": "serves the sandbox",
 }
-DEFAULTS: Final = {"consent_sync_home": "`.consent-sync`", "consent_sync_database_url": "SQLite in the home"}
+DEFAULTS: Final = {
+    "consent_sync_home": "`.consent-sync`",
+    "consent_sync_database_url": "SQLite in the home",
+    "consent_sync_attempts": "6",
+}
 MEANING: Final = {
     "acoustic_connect_url": "the region's endpoint",
     "acoustic_connect_api_key": "the API key",
@@ -52,6 +56,7 @@ MEANING: Final = {
     "wix_site_id": "reserved for Wix",
     "consent_sync_home": "where runs, ledger and state live",
     "consent_sync_database_url": "the ledger's database",
+    "consent_sync_attempts": "how often one request is tried while the destination gives no usable answer",
 }
 CODES: Final = {
     0: "every row is settled, nothing rejected, held, withheld, failed or unknown",

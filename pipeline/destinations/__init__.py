@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from pipeline.destinations.acoustic_connect import adapter as acoustic_connect
+from pipeline.destinations.acoustic_connect import adapter as acoustic_connect_adapter
 
 if TYPE_CHECKING:
     from pipeline.destinations.interface import Builder
 
 DESTINATIONS: Final[dict[str, Builder]] = {
-    "acoustic_connect": acoustic_connect.build,
+    "acoustic_connect": acoustic_connect_adapter.build,
 }

@@ -11,14 +11,14 @@ from dataclasses import asdict, dataclass, field
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Any, Protocol
 
-from pipeline.model import Channel
+from pipeline.model import Channel, Outcome
 
 if TYPE_CHECKING:
     import httpx
     import polars as pl
 
     from pipeline.binding import Job
-    from pipeline.model import Operation, Outcome, Reason
+    from pipeline.model import Operation, Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +133,11 @@ class Exceptional:
     reason: Reason
     message: str = ""
 
+    @property
+    def unknown(self) -> bool:
+        """Whether nobody knows yet if it took effect."""
+        return self.outcome in (None, Outcome.UNKNOWN)
+
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
@@ -141,6 +146,11 @@ class Delivery:
     expected: int = 0
     reported: int = 0
     exceptional: Sequence[Exceptional] = field(default_factory=tuple)
+
+    def __add__(self, other: Delivery) -> Delivery:
+        """What came of two parts of a batch together."""
+        exceptional = (*self.exceptional, *other.exceptional)
+        return Delivery(self.expected + other.expected, self.reported + other.reported, exceptional)
 
 
 class Destination(Protocol):
@@ -174,7 +184,7 @@ class Destination(Protocol):
         ...
 
     def blame(self, message: str) -> tuple[str, str] | None:
-        """The part of a mapping that a HALT message names: ("attribute", name) or ("group", id)."""
+        """The part of a mapping that a HALT message names: ("attribute", name), ("group", id) or ("channel", word)."""
         ...
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from itertools import islice
@@ -16,8 +17,7 @@ from pipeline.model import Column, Outcome, Reason
 from pipeline.stages.reconcile import FOUND, Found, compare, creating
 
 if TYPE_CHECKING:
-    import threading
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
     from datetime import datetime
 
     from pipeline.binding import Job
@@ -33,11 +33,15 @@ FIRST_PAUSE_SECONDS: Final = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Items that travel together. `begun`: the ledger has it in flight from before, so it is read back first."""
+    """Items that travel together. `begun`: they may have been sent before, so they are read back first.
+
+    `before`: what is settled of the batch already; `items` are then the rest.
+    """
 
     key: BatchKey
     items: pl.DataFrame
     begun: bool = False
+    before: Delivery = field(default_factory=Delivery)
 
 
 @dataclass(slots=True)
@@ -52,51 +56,83 @@ class Deliverer:
     clock: Callable[[], datetime]
     settled: Callable[[Settlement], None] = lambda _: None
     """Told of every settled batch, for progress."""
+    _ending: threading.Event = field(default_factory=threading.Event)
+    """Set when a batch could not be settled: those that have not begun do not begin."""
 
     def deliver(self, batches: Iterable[Batch]) -> None:
-        """Settles the batches in order, `concurrency` at a time.
+        """Settles the batches in order, `concurrency` at a time; the first goes alone.
 
         Raises what stopped it (Refused, Unreachable, StorageError, Interrupted) when the batches in flight are settled.
         """
         waiting = iter(batches)
         threads = self.job.delivery.concurrency
-        running: dict[Future[Settlement], BatchKey] = {}
+        running: dict[Future[Trip], BatchKey] = {}
         failure: ConsentSyncError | None = None
+        # A configuration that the destination refuses costs one request, not one for each thread.
+        most = 1
         with ThreadPoolExecutor(threads, thread_name_prefix="deliver") as pool:
             while True:
-                finished, error = _collect(running)
-                failure = failure or error
-                if failure is None and self.stop.is_set():
-                    failure = Interrupted(f"stopped; `consent-sync resume {self.run_id}` goes on")
-                begun = [] if failure else list(islice(waiting, threads * 2 - len(running)))
+                trips = _collect(running)
+                failure = self._failure(failure, trips)
+                finished = [trip.settlement for trip in trips if trip.settlement is not None]
+                most = threads * 2 if finished else most
+                begun = [] if failure else list(islice(waiting, most - len(running)))
                 self.ledger.turn(self.run_id, finished, [batch.key for batch in begun], self.clock())
+                self._withdraw(trips)
                 for settlement in finished:
                     self.settled(settlement)
-                running |= {pool.submit(self._settle, batch): batch.key for batch in begun}
+                running |= {pool.submit(self._carry, batch): batch.key for batch in begun}
                 if not running:
                     break
                 wait(running, return_when=FIRST_COMPLETED)
         if failure is not None:
             raise failure
 
-    def _settle(self, batch: Batch) -> Settlement:
+    def _carry(self, batch: Batch) -> Trip:
+        if self._ending.is_set() or self.stop.is_set():
+            return Trip(batch)
         log: list[Attempt] = []
         courier = Courier(self.job, self.session.destination, self.session.sender(log), self.session.transport.stop)
-        delivery = courier.settle(batch.items, begun=batch.begun)
-        return Settlement(batch.key, delivery, log, self.clock())
-
-
-def _collect(running: dict[Future[Settlement], BatchKey]) -> tuple[list[Settlement], ConsentSyncError | None]:
-    """Takes the finished batches out of `running`; the first error among them, if any."""
-    finished: list[Settlement] = []
-    failure: ConsentSyncError | None = None
-    for future in [future for future in running if future.done()]:
-        del running[future]
         try:
-            finished.append(future.result())
+            delivery = batch.before + courier.settle(batch.items, begun=batch.begun)
         except ConsentSyncError as error:
-            failure = failure or error
-    return finished, failure
+            self._ending.set()
+            return Trip(batch, log, error=error)
+        return Trip(batch, log, settlement=Settlement(batch.key, delivery, log, self.clock()))
+
+    def _failure(self, before: ConsentSyncError | None, trips: Iterable[Trip]) -> ConsentSyncError | None:
+        """What stops the run; a stop that was asked for is told in one way, wherever it was noticed."""
+        errors = [before, *(trip.error for trip in trips)]
+        failure = next((e for e in errors if e is not None and not isinstance(e, Interrupted)), None)
+        if failure is None and self.stop.is_set():
+            return Interrupted(f"stopped; `consent-sync resume {self.run_id}` goes on")
+        return failure
+
+    def _withdraw(self, trips: Iterable[Trip]) -> None:
+        """Keeps the requests of what was not settled, and takes back the intention of what never left."""
+        for trip in trips:
+            if trip.settlement is None and trip.log:
+                self.ledger.log_requests(self.run_id, trip.log, trip.batch.key)
+            elif trip.settlement is None and not trip.batch.begun:
+                self.ledger.withdraw(self.run_id, trip.batch.key)
+
+
+@dataclass(frozen=True, slots=True)
+class Trip:
+    """How far a batch came: settled, stopped by an error, or (neither) never begun."""
+
+    batch: Batch
+    log: Sequence[Attempt] = ()
+    settlement: Settlement | None = None
+    error: ConsentSyncError | None = None
+
+
+def _collect(running: dict[Future[Trip], BatchKey]) -> list[Trip]:
+    """Takes the finished batches out of `running`."""
+    done = [future for future in running if future.done()]
+    for future in done:
+        del running[future]
+    return [future.result() for future in done]
 
 
 @dataclass(slots=True)

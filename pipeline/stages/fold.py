@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from pipeline.model import Column
-from pipeline.stages.precedence import winning
+from pipeline.stages.precedence import winners
 from pipeline.values import JSON_NULL
 
 if TYPE_CHECKING:
-    from pipeline.binding import Attribute, Job
+    from pipeline.binding import Attribute, Job, Target
+
 _LATEST = "_latest_at"
 
 
@@ -28,9 +29,10 @@ def fold(valid: pl.DataFrame, job: Job) -> Folded:
     """Each target takes its winning intent, each attribute the latest non-blank value.
 
     Records are ordered by the latest of their times, unknown first, then by number; the last one carries the outcome.
-    `ADDRESS@broken` keeps why some record's address was withheld.
+    A target that some record has an intent for is not withheld for what is wrong with another record; `TARGET@broken`
+    says why the addresses are withheld of all records that speak of it.
     """
-    valid = valid.with_columns(pl.col(a.reason).alias(broken_of(a)) for a in job.addresses)
+    valid = valid.with_columns(_broken_address(t, job).alias(broken_of(t)) for t in job.targets)
     twice = pl.col(Column.IDENTITY).is_duplicated()
     several = valid.filter(twice)
     if several.is_empty():
@@ -48,9 +50,16 @@ def fold(valid: pl.DataFrame, job: Job) -> Folded:
     return Folded(identities, superseded.drop(_LATEST))
 
 
-def broken_of(address: Attribute) -> str:
-    """The column that holds why an address of some record of the identity was withheld."""
-    return f"{address.part}@broken"
+def broken_of(target: Target) -> str:
+    """The column that holds why the address is withheld of every record that speaks of the target."""
+    return f"{target.part}@broken"
+
+
+def _broken_address(target: Target, job: Job) -> pl.Expr:
+    address = job.address_of(target.channel)
+    if address is None or target.channel is None:
+        return pl.lit(None, pl.String)
+    return pl.when(pl.col(target.part).is_not_null()).then(pl.col(address.reason))
 
 
 def _one_per_identity(ordered: pl.DataFrame, job: Job) -> pl.DataFrame:
@@ -59,13 +68,19 @@ def _one_per_identity(ordered: pl.DataFrame, job: Job) -> pl.DataFrame:
     folded = ordered.group_by(Column.IDENTITY, maintain_order=True).agg(
         *(pl.col(column).last() for column in own),
         *(_latest_value(attribute) for attribute in job.attributes),
-        *(pl.col(broken_of(a)).drop_nulls().last() for a in job.addresses),
-        *(
-            winning(t.part, t.at_column, (t.part, t.at_column, t.source), by_time=by_time).alias(f"_{t.part}")
-            for t in job.targets
-        ),
+        *(_broken_everywhere(t).alias(broken_of(t)) for t in job.targets),
     )
-    return folded.unnest(*(f"_{target.part}" for target in job.targets)) if job.targets else folded
+    for target in job.targets:
+        intents = winners(ordered, target, by_time=by_time)
+        folded = folded.join(intents, on=Column.IDENTITY, how="left", maintain_order="left")
+    return folded.with_columns(
+        pl.when(pl.col(t.part).is_null()).then(pl.col(t.reason)).alias(t.reason) for t in job.targets
+    )
+
+
+def _broken_everywhere(target: Target) -> pl.Expr:
+    broken, spoken = pl.col(broken_of(target)), pl.col(target.part).is_not_null()
+    return pl.when(~(spoken & broken.is_null()).any()).then(broken.drop_nulls().last())
 
 
 def _latest_value(attribute: Attribute) -> pl.Expr:

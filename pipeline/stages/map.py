@@ -32,7 +32,7 @@ def map_records(records: pl.DataFrame, job: Job, now: datetime) -> pl.DataFrame:
         *(expression for t in job.targets for expression in _intent(t, job.null_values, now)),
     )
     valued = cells.with_columns(
-        *(_value(attribute).alias(attribute.part) for attribute in job.attributes if attribute.channel is None)
+        *(_value(attribute).alias(attribute.part) for attribute in job.attributes if not attribute.channels)
     )
     for attribute in job.addresses:
         valued = _with_address(valued, attribute)
@@ -88,7 +88,7 @@ def _word(words: Words | None, null_values: frozenset[str], otherwise: str | Non
 def _with_address(frame: pl.DataFrame, attribute: Attribute) -> pl.DataFrame:
     texts = frame.get_column(cell_of(attribute))
     normal = (
-        normalise_emails(texts) if attribute.channel is Channel.EMAIL else normalise_phones(texts, attribute.region)
+        normalise_emails(texts) if Channel.EMAIL in attribute.channels else normalise_phones(texts, attribute.region)
     )
     return frame.with_columns(
         normal.get_column("address").alias(attribute.part), normal.get_column("reason").alias(attribute.reason)

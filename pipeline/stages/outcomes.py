@@ -34,7 +34,11 @@ def settle(
         schema={Column.BATCH: pl.Int32, _STATE: pl.String, Column.ATTEMPTS: pl.Int32},
     )
     said = pl.DataFrame(
-        [(e.record, e.outcome, e.reason, e.message) for row in begun.values() for e in row.exceptional],
+        [
+            (e.record, e.outcome or Outcome.UNKNOWN, e.reason, e.message)
+            for row in begun.values()
+            for e in row.exceptional
+        ],
         schema={Column.RECORD: pl.Int64, "said": pl.String, "said_reason": pl.String, "said_message": pl.String},
         orient="row",
     )

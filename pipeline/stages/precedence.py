@@ -9,13 +9,14 @@ import polars as pl
 from pipeline.model import STRICTNESS, Column, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from pipeline.binding import Target
 
 
 def strictness(status: pl.Expr) -> pl.Expr:
     """How strict a status is; a destination's own words rank with what is in doubt; null stays null."""
     ranks = {str(word): rank for word, rank in STRICTNESS.items()}
-    return status.replace_strict(ranks, default=STRICTNESS[Status.UNLISTED], return_dtype=pl.Int8)
+    rank = status.replace_strict(ranks, default=STRICTNESS[Status.UNLISTED], return_dtype=pl.Int8)
+    return pl.when(status.is_not_null()).then(rank)
 
 
 def is_opt_out(status: pl.Expr) -> pl.Expr:
@@ -23,21 +24,28 @@ def is_opt_out(status: pl.Expr) -> pl.Expr:
     return status.eq_missing(pl.lit(Status.OPT_OUT))
 
 
+def permits(status: pl.Expr) -> pl.Expr:
+    """True for a permission, false for all else and for null."""
+    return status.is_in([str(Status.OPT_IN), str(Status.OPT_IN_UNVERIFIED)]).fill_null(value=False)
+
+
 def raises(status: pl.Expr) -> pl.Expr:
     """True where the status, written over an opt-out, would end it: opt-in, unverified opt-in, and clearing."""
     return status.is_not_null() & ~is_opt_out(status)
 
 
-def winning(status: str, at: str, fields: Iterable[str], *, by_time: bool) -> pl.Expr:
-    """Within a group: the struct of `fields` of the row whose intent wins; null where no row has one.
+def winners(records: pl.DataFrame, target: Target, *, by_time: bool) -> pl.DataFrame:
+    """Identity, status, time and source of each identity's winning intent; who has none is absent.
 
     By time the latest known intent stands against all that have no time, and the strictest of these wins; otherwise the
-    strictest of all. Ties go to the later time, then to the later record, so that no answer depends on the rows' order.
+    strictest of all. Ties go to the later time, then to what is given over what is not, then by the words themselves:
+    neither the rows' order nor the records' numbers decide.
     """
-    given = pl.col(status).is_not_null()
+    status, at = pl.col(target.part), pl.col(target.at_column)
+    # Not an aggregation: polars 2.1 reads beyond its buffers where a filter that aggregates meets `sort_by`.
+    given = records.select(Column.IDENTITY, target.part, target.at_column, target.source).filter(status.is_not_null())
     if by_time:
-        latest = pl.col(at).filter(given).max()
-        given &= pl.col(at).is_null() | (pl.col(at) == latest)
-    keys = [strictness(pl.col(status)).filter(given), pl.col(at).filter(given), pl.col(Column.RECORD).filter(given)]
-    row = pl.struct(*fields).filter(given)
-    return row.sort_by(*keys, descending=True, nulls_last=True).first()
+        given = given.filter(at.is_null() | (at == at.max().over(Column.IDENTITY)))
+    return given.sort(strictness(status), at, status, target.source, descending=True, nulls_last=True).unique(
+        Column.IDENTITY, keep="first", maintain_order=True
+    )

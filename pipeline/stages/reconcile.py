@@ -54,7 +54,7 @@ def compare(items: pl.DataFrame, seen: pl.DataFrame, job: Job) -> pl.DataFrame:
 def _attribute_agrees(attribute: Attribute) -> pl.Expr:
     """Addresses are compared without case, as destinations do."""
     sent, shown = pl.col(attribute.part), pl.col(attribute.part + _SEEN)
-    if attribute.channel is not None:
+    if attribute.channels:
         sent, shown = sent.str.to_lowercase(), shown.str.to_lowercase()
     cleared = pl.col(attribute.part) == JSON_NULL
     return sent.is_null() | pl.when(cleared).then(shown.is_null()).otherwise((sent == shown).fill_null(value=False))

@@ -10,11 +10,12 @@ import polars as pl
 from pipeline.model import Column, Operation, Outcome, Reason
 from pipeline.stages.resolve import fingerprint
 from pipeline.state import TOLD_AT, TOLD_RUN
+from pipeline.values import JSON_NULL
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from pipeline.binding import Job
+    from pipeline.binding import Attribute, Job
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +34,18 @@ def told(items: pl.DataFrame, outcomes: pl.DataFrame, job: Job, run_id: str, now
         pl.lit(run_id).alias(TOLD_RUN),
         pl.lit(now).cast(pl.Datetime("us", "UTC")).alias(TOLD_AT),
         (pl.col(Column.OPERATION) == Operation.CREATE).alias("afresh"),
-        *(fingerprint(pl.col(a.part)).alias(a.part) for a in job.attributes),
-        *(pl.col(c) for t in job.targets for c in (t.part, t.at_column)),
+        *(_told_value(a).alias(a.part) for a in job.attributes),
+        *(pl.col(t.part) for t in job.targets),
+        *(pl.when(pl.col(t.part).is_not_null()).then(pl.col(t.at_column)).alias(t.at_column) for t in job.targets),
     )
     missing = outcomes.filter(pl.col(Column.REASON).eq_missing(pl.lit(str(Reason.CONTACT_NOT_FOUND))))
     return Told(rows, missing.get_column(Column.IDENTITY).drop_nulls())
+
+
+def _told_value(attribute: Attribute) -> pl.Expr:
+    """A fingerprint of the value; a new contact has nothing to clear, which is as good as cleared."""
+    value = pl.col(attribute.part)
+    if attribute.blank == "clear":
+        created = pl.col(Column.OPERATION) == Operation.CREATE
+        value = pl.when(created & value.is_null()).then(pl.lit(JSON_NULL)).otherwise(value)
+    return fingerprint(value)

@@ -75,20 +75,33 @@ def _target_same(target: Target) -> pl.Expr:
 def to_ask(frame: pl.DataFrame, job: Job) -> pl.Series:
     """Identities that the destination must be asked about before anything is decided.
 
-    All that would change, where the operation depends on whether they exist; else those that would raise a status, and
-    those whose consent is for an address that this record does not bring.
+    All that would change, where the operation depends on whether they exist. Else those that were never told anything
+    (is there such a contact, and what is its status?), those that would raise a status, and those whose consent is for
+    an address that this record does not bring.
     """
-    changed = [pl.col(t.part).is_not_null() & ~pl.col(t.part + SAME) for t in job.targets]
+    parts = [*(t.part for t in job.targets), *(a.part for a in job.attributes)]
+    some_change = pl.any_horizontal(*(_changed(part) for part in parts), pl.lit(value=False))
     if job.delivery.mode == "update":
         if "destination" not in job.policy.witnesses:
             return pl.Series(Column.IDENTITY, [], pl.String)
-        asked = [
-            change & (raises(pl.col(target.part)) | _unaddressed(target, job))
-            for change, target in zip(changed, job.targets, strict=True)
-        ]
-    else:
-        asked = changed + [pl.col(a.part).is_not_null() & ~pl.col(a.part + SAME) for a in job.attributes]
-    return frame.filter(pl.any_horizontal(*asked, pl.lit(value=False))).get_column(Column.IDENTITY)
+        asked = [_changed(target.part) & _in_doubt(target, job) for target in job.targets]
+        some_change = pl.any_horizontal(*asked, some_change & _stranger(job))
+    return frame.filter(some_change).get_column(Column.IDENTITY)
+
+
+def _changed(part: str) -> pl.Expr:
+    return pl.col(part).is_not_null() & ~pl.col(part + SAME)
+
+
+def _in_doubt(target: Target, job: Job) -> pl.Expr:
+    never_told = pl.col(target.part + TOLD).is_null()
+    return raises(pl.col(target.part)) | never_told | _unaddressed(target, job)
+
+
+def _stranger(job: Job) -> pl.Expr:
+    """Whether the contact was never told anything of what this job says."""
+    parts = [*(t.part for t in job.targets), *(a.part for a in job.attributes)]
+    return pl.all_horizontal(*(pl.col(part + TOLD).is_null() for part in parts), pl.lit(value=True))
 
 
 def decide(frame: pl.DataFrame, seen: pl.DataFrame, asked: pl.Series, job: Job) -> Resolved:
@@ -147,7 +160,7 @@ def _with_seen(frame: pl.DataFrame, seen: pl.DataFrame, asked: pl.Series, job: J
 def _unaddressed(target: Target, job: Job) -> pl.Expr:
     """Whether no address that the target's consent is for travels with it; of a group's channels, one is enough."""
     channels = [target.channel] if target.channel is not None else list(job.channel_fields)
-    brought = [a for a in job.written_attributes if a.channel in channels]
+    brought = [a for a in job.written_attributes if set(a.channels) & set(channels)]
     return pl.all_horizontal(*(pl.col(a.part).is_null() for a in brought), pl.lit(value=True))
 
 
@@ -158,8 +171,7 @@ def _policy(target: Target, job: Job, columns: list[str]) -> pl.Expr:
     address = job.address_of(target.channel)
     lost = pl.lit(None, pl.String)
     if address is not None and target.channel is not None:
-        broken = is_opt_out(status) & pl.col(address.part).is_null()
-        lost = pl.when(broken).then(pl.col(broken_of(address)))
+        lost = pl.when(status.is_not_null() & pl.col(address.part).is_null()).then(pl.col(broken_of(target)))
     suppressed = [c for c in columns if c.startswith("suppressed@") and target.channel in (None, c.partition("@")[2])]
     if suppressed:
         rules.append((Reason.SUPPRESSED, raises(status) & pl.any_horizontal(suppressed)))
@@ -173,29 +185,43 @@ def _policy(target: Target, job: Job, columns: list[str]) -> pl.Expr:
 def _opted_out(target: Target, job: Job) -> pl.Expr:
     """Whether a witness knows an opt-out that this permission would end and does not provably outdate.
 
-    The platform's own opt-outs carry no time, so nothing is provably newer than one.
+    The platform's own opt-outs carry no time, so nothing is provably newer than one; an opt-out that it shows because
+    this product told it is as old as the state says.
     """
-    told = {key: is_opt_out(pl.col(part_of(key) + TOLD)) for key in target.overlaps}
-    by_state = pl.any_horizontal(told.values()) if "state" in job.policy.witnesses else pl.lit(value=False)
-    by_destination = pl.any_horizontal(is_opt_out(pl.col(part_of(key) + SEEN)) for key in target.overlaps)
+    out = {key: is_opt_out(pl.col(part_of(key) + TOLD)) for key in target.overlaps}
+    outdated = {key: out[key] & _outdates(target, key, job) for key in target.overlaps}
+    nobody = pl.lit(value=False)
+    if "state" not in job.policy.witnesses:
+        out, outdated = {}, {}
+    by_state = [out[key] & ~outdated[key] for key in out]
+    by_destination = []
+    for key in _shown_keys(target):
+        told = [outdated[k] for k in outdated if key == k or key.startswith(f"{k}:") or k.startswith(f"{key}:")]
+        by_destination.append(is_opt_out(pl.col(part_of(key) + SEEN)) & ~pl.any_horizontal(*told, nobody))
+    return pl.any_horizontal(*by_state, *by_destination, nobody)
+
+
+def _outdates(target: Target, key: str, job: Job) -> pl.Expr:
+    """Whether the permission has evidence that is newer than what was told under the key."""
     if job.policy.resubscribe == "never":
-        return by_state | by_destination
-    newer = [
-        ~out | (pl.col(target.at_column) > pl.col(f"{part_of(key)}@at{TOLD}")).fill_null(value=False)
-        for key, out in told.items()
-    ]
-    sourced = pl.col(target.source).is_not_null() if target.evidence else pl.lit(value=True)
-    proven = pl.all_horizontal(newer) & sourced
-    return (by_state & ~proven) | (by_destination & ~(by_state & proven))
+        return pl.lit(value=False)
+    newer = pl.col(target.at_column) > pl.col(f"{part_of(key)}@at{TOLD}")
+    return newer.fill_null(value=False) & pl.col(target.source).is_not_null()
+
+
+def _shown_keys(target: Target) -> list[str]:
+    """The overlapping keys as a destination shows them: a group's own status there is only that of its channels."""
+    whole_group = f"group:{target.group_id}"
+    return [key for key in target.overlaps if target.channel is None or key != whole_group]
 
 
 def _missing_address(target: Target, job: Job) -> pl.Expr:
-    """Consent needs the address that it is for: brought by a new contact (AC-10), brought or stored for a known one."""
+    """Consent needs the address that it is for: a permission brings it to a new contact (AC-10), a known one has it."""
     channels = [target.channel] if target.channel is not None else list(job.channel_fields)
-    addresses = [pl.col(a.part).is_null() for a in job.addresses if a.channel in channels]
+    addresses = [pl.col(a.part).is_null() for a in job.addresses if set(a.channels) & set(channels)]
     is_new = pl.col(Column.OPERATION) == Operation.CREATE
     given = pl.col(target.part).is_not_null() & pl.col(target.reason).is_null()
-    missing = given & is_new & pl.all_horizontal(*addresses, pl.lit(value=True))
+    missing = given & is_new & ~is_opt_out(pl.col(target.part)) & pl.all_horizontal(*addresses, pl.lit(value=True))
     stored = pl.any_horizontal(*(pl.col(reach_of(c)) for c in channels if c in job.channel_fields), pl.lit(value=False))
     asked = pl.col(Column.EXISTS).eq_missing(pl.lit(value=True))
     not_set = given & asked & ~stored.fill_null(value=False) & _unaddressed(target, job)
@@ -207,10 +233,16 @@ def _missing_address(target: Target, job: Job) -> pl.Expr:
 
 
 def _sent_status(target: Target) -> pl.Expr:
-    """The status if it goes: not withheld, not told already, nothing to clear for a new contact (AC-06)."""
+    """The status if it goes: not withheld, not told already, something to clear (AC-06: a new contact has nothing)."""
     is_new = pl.col(Column.OPERATION) == Operation.CREATE
-    pointless = pl.when(is_new).then(pl.col(target.part) == Status.CLEAR).otherwise(pl.col(target.part + SAME))
+    cleared = pl.col(target.part) == Status.CLEAR
+    pointless = pl.when(is_new).then(cleared).otherwise(pl.col(target.part + SAME) | _clear_already(target))
     return pl.when(pl.col(target.reason).is_null() & ~pointless).then(pl.col(target.part))
+
+
+def _clear_already(target: Target) -> pl.Expr:
+    shown_none = pl.col(Column.EXISTS).eq_missing(pl.lit(value=True)) & pl.col(part_of(target.key) + SEEN).is_null()
+    return (pl.col(target.part) == Status.CLEAR).fill_null(value=False) & shown_none
 
 
 def _sent_value(attribute: Attribute, job: Job) -> pl.Expr:
@@ -221,7 +253,7 @@ def _sent_value(attribute: Attribute, job: Job) -> pl.Expr:
 
 
 def _told_parts(job: Job) -> list[pl.Expr]:
-    targets = [pl.col(t.part + SAME) & pl.col(t.reason).is_null() for t in job.targets]
+    targets = [(pl.col(t.part + SAME) | _clear_already(t)) & pl.col(t.reason).is_null() for t in job.targets]
     return targets + [pl.col(a.part + SAME) for a in job.written_attributes]
 
 

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 from pipeline.hashing import sha256
+from pipeline.model import Channel
+from pipeline.stages.addresses import normalise_emails, normalise_phones
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pipeline.binding import Job
+    from pipeline.binding import Attribute, Job
 
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 
@@ -35,14 +37,20 @@ def parse(lines: Iterable[str]) -> Suppression:
 
 
 def mark(identities: pl.DataFrame, suppression: Suppression, job: Job) -> pl.DataFrame:
-    """Adds `suppressed@CHANNEL` for every address of the job."""
+    """Adds `suppressed@CHANNEL` for every address of the job. Plain entries are read as the export's addresses are."""
     return identities.with_columns(
-        _listed(pl.col(address.part), suppression).alias(f"suppressed@{address.channel}") for address in job.addresses
+        _listed(address, suppression).alias(f"suppressed@{channel}")
+        for address in job.addresses
+        for channel in address.channels
     )
 
 
-def _listed(value: pl.Expr, suppression: Suppression) -> pl.Expr:
-    """`value` is an address as JSON text: the quotes go before it is compared."""
-    address = value.str.strip_chars('"').str.to_lowercase()
-    listed = address.is_in(sorted(suppression.plain)) | sha256(address).is_in(sorted(suppression.hashed))
+def _listed(address: Attribute, suppression: Suppression) -> pl.Expr:
+    is_email = Channel.EMAIL in address.channels
+    entries = pl.Series(sorted(e for e in suppression.plain if ("@" in e) is is_email), dtype=pl.String)
+    normal = normalise_emails(entries) if is_email else normalise_phones(entries, address.region)
+    plain = pl.concat([entries, normal.get_column("address").str.to_lowercase().drop_nulls()])
+    # The part is an address as JSON text: the quotes go before it is compared.
+    given = pl.col(address.part).str.strip_chars('"').str.to_lowercase()
+    listed = given.is_in(plain.implode()) | sha256(given).is_in(sorted(suppression.hashed))
     return listed.fill_null(value=False)

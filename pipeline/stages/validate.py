@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from pipeline.model import STRICTNESS, Column, Reason, Status
+from pipeline.model import Column, Reason, Status
 from pipeline.stages.map import cell_of
+from pipeline.stages.precedence import permits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -75,7 +76,7 @@ def attribute_rules(attribute: Attribute) -> Iterator[Rule]:
     given, cell = pl.col(cell_of(attribute)).is_not_null(), pl.col(cell_of(attribute))
     yield Rule(Reason.MANGLED_NUMBER, given & cell.str.contains(MANGLED))
     unusable = given & pl.col(attribute.part).is_null()
-    if attribute.channel is not None:
+    if attribute.channels:
         for reason in (Reason.MANGLED_NUMBER, Reason.PHONE_NOT_E164, Reason.EMAIL_INVALID):
             yield Rule(reason, unusable & pl.col(attribute.reason).eq_missing(pl.lit(reason)))
         return
@@ -97,11 +98,8 @@ def _first_broken(rules: Iterator[Rule], said: Callable[[Rule], str] = lambda ru
 
 
 def _broken_address(target: Target, job: Job) -> pl.Expr:
-    """A permission needs the address it is given for. An opt-out stays: another record may have its address."""
+    """A permission needs the address it is given for. All else stays: another record may have the address."""
     address = job.address_of(target.channel)
     if address is None or target.channel is None:
         return pl.lit(None, pl.String)
-    permits = (
-        pl.col(target.part).replace_strict(STRICTNESS, default=0, return_dtype=pl.Int8) < STRICTNESS[Status.OPT_OUT]
-    )
-    return pl.when(pl.col(target.part).is_not_null() & permits).then(pl.col(address.reason))
+    return pl.when(permits(pl.col(target.part))).then(pl.col(address.reason))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
 
 import httpx
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -32,6 +32,9 @@ TYPES: Final = {
     "ARRAY": "list",
     "JSON": "any",
 }
+
+
+Shape = TypeVar("Shape", bound=BaseModel)
 
 
 class Options(BaseModel):
@@ -76,8 +79,7 @@ class AcousticConnect:
         """Reads attributes, key and consent groups of the audience (AC-13)."""
         rules = [{"field": "type", "eq": "AUDIENCE"}]
         reply = send(self._query(wire.DATA_SETS[self.options.api_generation], {"rules": rules}), repeatable=True)
-        nodes = _field(reply, "dataSets", "nodes")
-        data_sets = [wire.DataSet.model_validate(node) for node in nodes]
+        data_sets = _asked(reply, "dataSets", wire.DataSets).nodes
         wanted = self.options.data_set_id
         chosen = [d for d in data_sets if wanted in (None, d.dataSetId)]
         if len(chosen) != 1:
@@ -141,7 +143,7 @@ class AcousticConnect:
             more = True
             while more:
                 reply = send(self._query(wire.CONTACTS[self.options.api_generation], variables), repeatable=True)
-                page = wire.Page.model_validate(_field(reply, "contacts"))
+                page = _asked(reply, "contacts", wire.Page)
                 found += page.nodes
                 more = bool(page.pageInfo.hasNextPage and page.nodes)
                 variables["after"] = page.pageInfo.endCursor
@@ -167,11 +169,13 @@ class AcousticConnect:
         return _gateway(status, answer.message or f"HTTP {status}")
 
     def blame(self, message: str) -> tuple[str, str] | None:
-        """The attribute or group of the mapping that a configuration error names."""
+        """The attribute, group or channel of the mapping that a configuration error names."""
         if (attribute := blamed(message)) is not None:
             return "attribute", attribute
         if message.startswith("Consent group not found: "):
             return "group", message.partition(": ")[2]
+        if message.startswith("Channel not defined"):
+            return "channel", message.rpartition(": ")[2]
         return None
 
     def _query(self, document: str, variables: Mapping[str, Any]) -> httpx.Request:
@@ -213,26 +217,43 @@ def _audience(data_set: wire.DataSet) -> Audience:
     return Audience(data_set.dataSetId, data_set.name or data_set.dataSetId, fields, groups)
 
 
-def _field(reply: Reply, *path: str) -> Any:
-    """A part of `data`. Raises Unreachable without a clear answer, Refused where a query was refused."""
+def _asked(reply: Reply, name: str, shape: type[Shape]) -> Shape:
+    """What a query asked for. Raises Unreachable without a clear answer, Refused where a query was refused."""
     if reply.unclear:
-        raise Unreachable(f"the destination gives no usable answer: {reply.verdict.message}")
+        raise Unreachable(
+            f"the destination gives no usable answer to a query ({reply.verdict.code}); when it answers, run the "
+            "same command again, or `consent-sync resume` for a run that has begun to send"
+        )
     if reply.verdict.kind is not Kind.OK:
-        raise Refused(f"the destination refused a query: {reply.verdict.code} {reply.verdict.message}".rstrip())
-    found: Any = reply.body.get("data") or {}
-    for name in path:
-        found = (found or {}).get(name)
-    return found or ([] if path[-1] == "nodes" else {})
+        # The message is left out: it may repeat what was asked for.
+        raise Refused(
+            f"the destination refused a query ({reply.verdict.code}); compare the mapping with the account by "
+            "`consent-sync check --online`"
+        )
+    try:
+        return shape.model_validate((reply.body.get("data") or {}).get(name))
+    except ValidationError:
+        raise Unreachable(
+            f"the destination answers `{name}` in a shape that its documentation does not have; compare "
+            "`api_generation` in the mapping with the account, then run the same command again"
+        ) from None
 
 
 def _modified(reply: Reply, _rows: pl.DataFrame) -> int:
-    return int((reply.body.get("data") or {}).get("updateContacts", {}).get("modifiedCount") or 0)
+    """An answer of another shape vouches for nothing: the rows are read back."""
+    try:
+        return wire.Updated.model_validate(reply.body["data"]["updateContacts"]).modifiedCount
+    except (KeyError, ValidationError):
+        return 0
 
 
 def _created(reply: Reply, rows: pl.DataFrame) -> int:
     """Items come in order; where they carry keys, only those that match vouch for their row."""
-    items = (reply.body.get("data") or {}).get("createContacts", {}).get("items") or []
-    keys = [item.get("contactKey") for item in items if isinstance(item, dict)]
+    try:
+        items = wire.Created.model_validate(reply.body["data"]["createContacts"]).items
+    except (KeyError, ValidationError):
+        return 0
+    keys = [item.contactKey for item in items]
     if len(items) == rows.height and any(keys):
         identities = rows.get_column(Column.IDENTITY).to_list()
         return sum(key in (None, identity) for key, identity in zip(keys, identities, strict=True))

@@ -63,12 +63,14 @@ def statuses_of(consent: Consent | None) -> dict[str, str]:
 def _text(value: Any) -> str | None:
     if value is None or isinstance(value, str):
         return value or None
-    return json.dumps(value, ensure_ascii=False)
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def _comparable(attribute: Attribute) -> pl.Expr:
     """The value as it would be sent. Phones may come back without their plus sign."""
     text = pl.col(attribute.part)
-    if attribute.channel is not None and attribute.channel is not Channel.EMAIL:
+    if attribute.channels and Channel.EMAIL not in attribute.channels:
         text = pl.concat_str(pl.lit("+"), text.str.strip_prefix("+"))
-    return typed(text, "text" if attribute.type == "list" else attribute.type)
+    if attribute.type == "list":
+        return pl.when(text.str.starts_with("[")).then(text).otherwise(typed(text, "text"))
+    return typed(text, attribute.type)

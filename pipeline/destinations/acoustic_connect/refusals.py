@@ -73,10 +73,9 @@ def named_records(error: wire.Error, items: pl.DataFrame) -> list[int]:
 
 
 def _by_identity(message: str, items: pl.DataFrame) -> list[int]:
-    """The rows with the longest identity that ends the message, so that C-1 is not blamed for AC-1."""
-    said = message.rpartition(": ")[2] if ": " in message else message
-    identities = items.filter(pl.col(Column.IDENTITY).str.to_lowercase() == said.strip().lower())
-    return identities.get_column(Column.RECORD).to_list()
+    """The row whose identity ends the message; keys that differ only in case are different contacts."""
+    said = message.partition(": ")[2] or message
+    return items.filter(pl.col(Column.IDENTITY) == said).get_column(Column.RECORD).to_list()
 
 
 def _spellings(value: str) -> list[str]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 Generation = Literal["dataset", "current"]
 
@@ -58,7 +58,7 @@ DATA_SETS: Final[dict[Generation, str]] = {
 
 
 class _Answer(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(extra="ignore", frozen=True, coerce_numbers_to_str=True)
 
 
 class Identity(_Answer):
@@ -91,6 +91,30 @@ class DataSet(_Answer):
     name: str | None = None
     attributes: tuple[Attribute, ...] | None = None
     consentGroups: tuple[Group, ...] | None = None  # noqa: N815 - the vendor's name
+
+
+class DataSets(_Answer):
+    """The account's audiences (AC-13)."""
+
+    nodes: tuple[DataSet, ...] = ()
+
+
+class Updated(_Answer):
+    """How many contacts an update modified, and nothing else (AC-01, AC-15)."""
+
+    modifiedCount: int  # noqa: N815 - the vendor's name
+
+
+class CreatedItem(_Answer):
+    """A new contact; only the current generation names its key."""
+
+    contactKey: str | None = None  # noqa: N815 - the vendor's name
+
+
+class Created(_Answer):
+    """One item for each new contact, in the order sent (AC-08)."""
+
+    items: tuple[CreatedItem, ...]
 
 
 class ContactAttribute(_Answer):
@@ -153,12 +177,12 @@ class Error(_Answer):
     """A GraphQL error. It carries no index of the row that it is about (AC-15)."""
 
     message: str = ""
-    extensions: Extensions = Field(default_factory=Extensions)
+    extensions: Annotated[Extensions, BeforeValidator(lambda given: given or {})] = Field(default_factory=Extensions)
 
 
 class Answer(_Answer):
     """The envelope. Neither `data` nor `errors`: the gateway spoke, not the API."""
 
     data: dict[str, Any] | None = None
-    errors: tuple[Error, ...] = ()
+    errors: Annotated[tuple[Error, ...], BeforeValidator(lambda given: given or ())] = ()
     message: str | None = None

@@ -1,0 +1,1 @@
+"""Delivery over real sockets: plans carried out against the sandbox."""

@@ -1,0 +1,1 @@
+"""Destinations against their sandboxes."""

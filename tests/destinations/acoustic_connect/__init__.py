@@ -1,0 +1,1 @@
+"""Acoustic Connect over a socket."""

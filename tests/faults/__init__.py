@@ -1,0 +1,1 @@
+"""Runs under faults: random schedules, killed processes, signals."""

@@ -1,0 +1,77 @@
+"""The command line in processes of its own, forked from one that has imported it: quick to start, real to kill."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import resource
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from multiprocessing.context import ForkServerProcess
+
+PRELOADED: Final = ("pipeline.cli", "pipeline.run", "pipeline.console", "deltalake")
+LIMIT_SECONDS: Final = 60
+
+
+def _run(arguments: list[str], folder: str, environment: dict[str, str], largest: int | None) -> None:
+    """What the child does: the command line with its own streams, environment and folder."""
+    from pipeline.cli import main
+
+    if largest is not None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (largest, resource.RLIM_INFINITY))
+    for name, number in (("out", 1), ("err", 2)):
+        file = os.open(Path(folder) / name, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        os.dup2(file, number)
+    os.environ.update(environment)
+    os.chdir(folder)
+    sys.argv = ["consent-sync", *arguments]
+    main()
+
+
+@dataclass(frozen=True)
+class Child:
+    """A running command."""
+
+    process: ForkServerProcess
+    folder: Path
+
+    @property
+    def pid(self) -> int:
+        """The process to signal."""
+        assert self.process.pid is not None
+        return self.process.pid
+
+    def wait(self) -> int:
+        """Its exit code; negative: the signal that ended it."""
+        self.process.join(LIMIT_SECONDS)
+        code = self.process.exitcode
+        if code is None:
+            self.process.kill()
+            self.process.join()
+            raise AssertionError(f"still running after {LIMIT_SECONDS} seconds: {self.err}")
+        return code
+
+    @property
+    def err(self) -> str:
+        """What it said on stderr."""
+        return (self.folder / "err").read_text(encoding="utf-8")
+
+    @property
+    def out(self) -> str:
+        """What it said on stdout."""
+        return (self.folder / "out").read_text(encoding="utf-8")
+
+
+def start(folder: Path, environment: Mapping[str, str], *arguments: str, largest: int | None = None) -> Child:
+    """Starts the command line in `folder`. `largest`: bytes that a file may have, as on a disk that is full."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(list(PRELOADED))
+    folder.mkdir(exist_ok=True)
+    process = context.Process(target=_run, args=(list(arguments), str(folder), dict(environment), largest))
+    process.start()
+    return Child(process, folder)

@@ -1,0 +1,50 @@
+"""`check`: a mapping alone, against an export, against the audience."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.delivery.world import rows_of
+
+if TYPE_CHECKING:
+    from tests.delivery.commands import Commands
+    from tests.delivery.world import World
+
+pytest_plugins = ["tests.delivery.fixtures"]
+
+
+def test_a_mapping_is_checked_without_any_world(world: World, command: Commands) -> None:
+    """Neither settings nor a destination are needed for the mapping and an export."""
+    for name in ("ACOUSTIC_CONNECT_URL", "ACOUSTIC_CONNECT_API_KEY"):
+        command.patch.delenv(name)
+    mapping = world.mapping()
+    assert command("check", mapping).code == 0
+    assert command("check", mapping, "--export", world.export(rows_of(3))).code == 0
+    assert command("check", mapping, "--online").code == 2
+    assert world.sandbox.requests() == []
+
+
+def test_unlisted_values_and_malformed_records_are_noted(world: World, command: Commands) -> None:
+    """What would be withheld or rejected is exit code 3 and a note each."""
+    export = world.export(rows_of(3, email_opt_in="perhaps"))
+    export.write_text(export.read_text() + "short\n")
+    ended = command("check", world.mapping(), "--export", export, "--json")
+    assert ended.code == 3
+    assert any("'perhaps'" in warning and "3 cells" in warning for warning in ended.document["warnings"])
+    assert any("1 records are malformed" in warning for warning in ended.document["warnings"])
+
+
+@pytest.mark.rule("AC-13")
+def test_the_audience_is_asked_only_online(world: World, command: Commands) -> None:
+    """`--online` compares names with the audience: a missing attribute is exit code 2, no audience exit code 5."""
+    mapping = world.mapping()
+    assert command("check", mapping, "--online").code == 0
+    mapping.write_text(mapping.read_text().replace("First Name:", "first name:"))
+    wrong = command("check", mapping, "--online")
+    assert wrong.code == 2
+    assert "First Name" in wrong.err
+    world.faults([{"fault": "server_error"}])
+    assert command("check", mapping, "--online").code == 5
+    assert world.mutations() == []
