@@ -49,9 +49,13 @@ def deliver(run: Run, session: Session) -> None:
 
 def _batches(run: Run, phase: int, done: Mapping[BatchKey, BatchRow]) -> Iterator[Batch]:
     for shard in range(run.manifest.shards):
-        items = run.folder.read_plan("items", shard).filter(pl.col(Column.PHASE) == phase)
-        for rows in items.partition_by(Column.BATCH, maintain_order=True):
-            key = (shard, int(rows.item(0, Column.BATCH)))
+        items = run.folder.read_plan("items", shard, pl.col(Column.PHASE) == phase)
+        start = 0
+        for batch, height in (
+            items.select(pl.col(Column.BATCH).rle()).unnest(Column.BATCH).select("value", "len").rows()
+        ):
+            key, rows = (shard, int(batch)), items.slice(start, height)
+            start += height
             row = done.get(key)
             if row is None:
                 yield Batch(key, rows)
@@ -91,8 +95,8 @@ def record(run: Run) -> None:
     now = run.context.clock()
     for shard in range(run.manifest.shards):
         records = run.folder.read_plan("records", shard)
-        items = run.folder.read_plan("items", shard)
+        items = run.folder.read_plan("items", shard, without=[Column.WIRE])
         outcomes = settle(records, items, batches, shard)
         facts = told(items, outcomes, run.job, run.folder.run_id, now)
-        state.write(facts.rows, facts.gone)
+        state.write(facts.rows, facts.gone, facts.doubtful)
         run.context.progress("record", shard + 1, run.manifest.shards)

@@ -109,6 +109,7 @@ class Ledger:
             ) from None
         if self.engine.dialect.name == "sqlite":
             sa.event.listen(self.engine, "connect", _write_ahead)
+        self._intend = self._insert(BATCHES).on_conflict_do_nothing()
         with self._begin() as connection:
             # Not `create_all`, which looks first: two commands may open a new home at the same time.
             for table in METADATA.sorted_tables:
@@ -201,8 +202,8 @@ class Ledger:
         if not settled and not intended:
             return
         with self._begin() as connection:
-            for settlement in settled:
-                connection.execute(_settle(run_id, settlement))
+            if settled:
+                connection.execute(SETTLE, [_settled_row(run_id, settlement) for settlement in settled])
             rows = [r for s in settled for r in _request_rows(run_id, s.attempts, s.key)]
             if rows:
                 connection.execute(REQUESTS.insert(), rows)
@@ -211,7 +212,7 @@ class Ledger:
                     {"run_id": run_id, "shard": shard, "batch": batch, "state": BatchState.IN_FLIGHT, "begun_at": now}
                     for shard, batch in intended
                 ]
-                connection.execute(self._insert(BATCHES).on_conflict_do_nothing(), begun)
+                connection.execute(self._intend, begun)
 
     def withdraw(self, run_id: str, key: BatchKey) -> None:
         """Takes back the intention to send a batch of which no byte has left."""
@@ -241,6 +242,15 @@ class Ledger:
             )
             return [dict(row) for row in found.mappings()]
 
+    def unrecorded(self, destination: str, account: str) -> list[str]:
+        """Runs that have begun to send and were killed before they could say how far they came, the first first."""
+        begun = sa.exists().where(BATCHES.c.run_id == RUNS.c.run_id)
+        killed = sa.select(RUNS.c.run_id).where(
+            RUNS.c.destination == destination, RUNS.c.account == account, RUNS.c.status == "planned", begun
+        )
+        with self._begin() as connection:
+            return list(connection.scalars(killed.order_by(RUNS.c.planned_at)))
+
     def overtaken_by(self, run_id: str) -> str | None:
         """A later run that has sent something to the same destination and account: this plan is stale then."""
         mine, other = RUNS.alias(), RUNS.alias()
@@ -254,22 +264,39 @@ class Ledger:
             return connection.scalar(later.limit(1))
 
 
-def _settle(run_id: str, settlement: Settlement) -> sa.Executable:
+SETTLE: Final = (
+    BATCHES.update()
+    .where(
+        BATCHES.c.run_id == sa.bindparam("of_run"),
+        BATCHES.c.shard == sa.bindparam("of_shard"),
+        BATCHES.c.batch == sa.bindparam("of_batch"),
+    )
+    .values(
+        state=BatchState.SETTLED,
+        attempts=BATCHES.c.attempts + sa.bindparam("made"),
+        expected=sa.bindparam("expected"),
+        reported=sa.bindparam("reported"),
+        exceptional=sa.bindparam("exceptional"),
+        settled_at=sa.bindparam("settled_at"),
+    )
+)
+"""One statement for all batches of a turn: making it anew for each costs more than SQLite takes to carry it out."""
+
+
+def _settled_row(run_id: str, settlement: Settlement) -> dict[str, Any]:
     shard, batch = settlement.key
     delivery = settlement.delivery
     said = [[e.record, e.outcome, e.reason, e.message] for e in delivery.exceptional]
-    return (
-        BATCHES.update()
-        .where(BATCHES.c.run_id == run_id, BATCHES.c.shard == shard, BATCHES.c.batch == batch)
-        .values(
-            state=BatchState.SETTLED,
-            attempts=BATCHES.c.attempts + len(settlement.attempts),
-            expected=delivery.expected,
-            reported=delivery.reported,
-            exceptional=json.dumps(said, ensure_ascii=False),
-            settled_at=settlement.at,
-        )
-    )
+    return {
+        "of_run": run_id,
+        "of_shard": shard,
+        "of_batch": batch,
+        "made": len(settlement.attempts),
+        "expected": delivery.expected,
+        "reported": delivery.reported,
+        "exceptional": json.dumps(said, ensure_ascii=False),
+        "settled_at": settlement.at,
+    }
 
 
 def _request_rows(run_id: str, attempts: Iterable[Attempt], key: BatchKey | None) -> list[dict[str, Any]]:

@@ -111,7 +111,7 @@ def _causes(run: Run) -> Causes:
 
 def _shards(run: Run) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
     for shard in range(run.manifest.shards):
-        yield run.folder.read_plan("records", shard), run.folder.read_plan("items", shard)
+        yield run.folder.read_plan("records", shard), run.folder.read_plan("items", shard, without=[Column.WIRE])
 
 
 def outcomes_of(folder: RunFolder, manifest: Manifest, batches: Mapping[BatchKey, BatchRow], job: Job) -> pl.DataFrame:

@@ -25,7 +25,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pipeline.errors import RunFolderError, StorageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
 
     import polars as pl
@@ -160,13 +160,16 @@ class RunFolder:
         """Writes a frame as CSV; a character that the encoding lacks becomes `?`."""
         return self.write_bytes(name, frame.write_csv(separator=delimiter).encode(encoding, errors="replace"))
 
-    def read_plan(self, kind: str, shard: int) -> pl.DataFrame:
-        """`records` or `items` of a shard."""
+    def read_plan(
+        self, kind: str, shard: int, rows: pl.Expr | None = None, without: Sequence[str] = ()
+    ) -> pl.DataFrame:
+        """`records` or `items` of a shard; of those, `rows`, without columns that the caller has no use for."""
         import polars as pl
 
         path = self.plan_file(kind, shard)
         try:
-            return pl.read_parquet(path)
+            plan = pl.scan_parquet(path).drop(*without)
+            return (plan if rows is None else plan.filter(rows)).collect()
         except (OSError, pl.exceptions.PolarsError) as error:
             raise RunFolderError(f"{path} cannot be read ({error}); plan the export again") from error
 

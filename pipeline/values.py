@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import polars as pl
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 ISO_FORMATS: Final = (
     "%+",
@@ -27,6 +30,7 @@ CLOCK: Final = re.compile(r"%[-_0]?[HIklTRXrc]")
 """The codes that read a time of day; a format without any is of a day."""
 FIRST_YEAR: Final = 1000
 """%Y takes a year of two digits as one of antiquity, which would be older than every other time."""
+UTC_TIME: Final = pl.Datetime("us", "UTC")
 JSON_NULL: Final = "null"
 """Clears an attribute; a polars null says nothing about it."""
 
@@ -70,8 +74,21 @@ def _shortest_number(text: pl.Expr) -> pl.Expr:
 def instant(text: pl.Expr, format: str | None, timezone: str) -> pl.Expr:  # noqa: A002 - the mapping's own word
     """A time in UTC, null where the text does not fit. `timezone` is that of times without an offset."""
     formats = (format,) if format else ISO_FORMATS
-    parsed = pl.coalesce(_parsed(text, f, timezone) for f in formats)
-    return pl.when(parsed.dt.year() >= FIRST_YEAR).then(parsed)
+    return text.map_batches(lambda texts: _instants(texts, formats, timezone), UTC_TIME, is_elementwise=True)
+
+
+def _instants(texts: pl.Series, formats: Sequence[str], timezone: str) -> pl.Series:
+    """Each format is tried on what those before it leave: as a rule all times of an export are written alike."""
+    found = pl.repeat(None, len(texts), dtype=UTC_TIME, eager=True)
+    left = texts
+    for form in formats:
+        if left.null_count() == len(left):
+            break
+        parsed = left.to_frame("text").select(_parsed(pl.col("text"), form, timezone)).to_series()
+        parsed = parsed.set((parsed.dt.year() < FIRST_YEAR).fill_null(value=False), None)
+        found = found.zip_with(parsed.is_null(), parsed)
+        left = left.set(found.is_not_null(), None)
+    return found
 
 
 def _parsed(text: pl.Expr, format: str, timezone: str) -> pl.Expr:  # noqa: A002 - the mapping's own word

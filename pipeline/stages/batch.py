@@ -27,7 +27,10 @@ def batch(changes: pl.DataFrame, job: Job, wires: Mapping[Operation, pl.Expr], l
     opts_out = pl.any_horizontal(*(is_opt_out(pl.col(t.part)) for t in job.targets), pl.lit(value=False))
     encoded = pl.concat(
         [
-            changes.filter(pl.col(Column.OPERATION) == operation).with_columns(wire.alias(Column.WIRE))
+            changes.filter(pl.col(Column.OPERATION) == operation)
+            .lazy()
+            .with_columns(wire.alias(Column.WIRE))
+            .collect(engine="streaming")
             for operation, wire in wires.items()
         ]
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Final
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 ROUNDS: Final = 3
 """How often what is certainly not there after an unclear answer is sent again."""
+AHEAD: Final = 6
+"""Batches per thread that are in flight in the ledger: a turn settles those in excess of two, so commits are few."""
 FIRST_PAUSE_SECONDS: Final = 0.2
 
 
@@ -75,7 +77,7 @@ class Deliverer:
                 trips = _collect(running)
                 failure = self._failure(failure, trips)
                 finished = [trip.settlement for trip in trips if trip.settlement is not None]
-                most = threads * 2 if finished else most
+                most = threads * AHEAD if finished else most
                 begun = [] if failure else list(islice(waiting, most - len(running)))
                 self.ledger.turn(self.run_id, finished, [batch.key for batch in begun], self.clock())
                 self._withdraw(trips)
@@ -84,7 +86,7 @@ class Deliverer:
                 running |= {pool.submit(self._carry, batch): batch.key for batch in begun}
                 if not running:
                     break
-                wait(running, return_when=FIRST_COMPLETED)
+                wait(islice(running, max(1, len(running) - threads * 2)))
         if failure is not None:
             raise failure
 
@@ -172,7 +174,7 @@ class Courier:
             if exceptional.outcome is not None:
                 self.exceptional[exceptional.record] = exceptional
         if not unclear:
-            return items.clear()
+            return items.head(0)
         asked = items.filter(pl.col(Column.RECORD).is_in(list(unclear)))
         return self._read_back(asked, {record: e.reason for record, e in unclear.items()}, patient=True)
 

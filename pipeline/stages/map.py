@@ -29,10 +29,12 @@ def map_records(records: pl.DataFrame, job: Job, now: datetime) -> pl.DataFrame:
         pl.col(Column.LINE),
         cell(job.identity_column, job.null_values).alias(Column.IDENTITY),
         *(cell(a.column, job.null_values).alias(cell_of(a)) for a in job.attributes),
-        *(expression for t in job.targets for expression in _intent(t, job.null_values, now)),
+        *(expression for t in job.targets for expression in _intent(t, job.null_values)),
     )
+    latest = pl.lit(now + CLOCK_SKEW)
     valued = cells.with_columns(
-        *(_value(attribute).alias(attribute.part) for attribute in job.attributes if not attribute.channels)
+        *(pl.when(pl.col(t.at_column) <= latest).then(pl.col(t.at_column)) for t in job.targets if t.at is not None),
+        *(_value(attribute).alias(attribute.part) for attribute in job.attributes if not attribute.channels),
     )
     for attribute in job.addresses:
         valued = _with_address(valued, attribute)
@@ -58,18 +60,17 @@ def _value(attribute: Attribute) -> pl.Expr:
     return value
 
 
-def _intent(target: Target, null_values: frozenset[str], now: datetime) -> tuple[pl.Expr, pl.Expr, pl.Expr]:
+def _intent(target: Target, null_values: frozenset[str]) -> tuple[pl.Expr, pl.Expr, pl.Expr]:
     status = _word(target.status, null_values, otherwise=Status.UNLISTED)
-    at = _when(target.at, null_values, now)
+    at = _when(target.at, null_values)
     source = _word(target.evidence, null_values, otherwise=None)
     return status.alias(target.part), at.alias(target.at_column), source.alias(target.source)
 
 
-def _when(at: Instant | None, null_values: frozenset[str], now: datetime) -> pl.Expr:
+def _when(at: Instant | None, null_values: frozenset[str]) -> pl.Expr:
     if at is None:
         return pl.lit(None, pl.Datetime("us", "UTC"))
-    parsed = instant(cell(at.column, null_values), at.format, at.timezone)
-    return pl.when(parsed <= pl.lit(now + CLOCK_SKEW)).then(parsed)
+    return instant(cell(at.column, null_values), at.format, at.timezone)
 
 
 def _word(words: Words | None, null_values: frozenset[str], otherwise: str | None) -> pl.Expr:

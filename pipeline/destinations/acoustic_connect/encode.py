@@ -63,7 +63,9 @@ def _channel(target: Target) -> pl.Expr:
 def _status(target: Target) -> pl.Expr:
     """The status as a JSON token; clearing is null (AC-06)."""
     status = pl.col(target.part)
-    return pl.when(status == Status.CLEAR).then(pl.lit("null")).otherwise(json_text(status))
+    return (
+        pl.when(status == Status.CLEAR).then(pl.lit("null")).otherwise(pl.concat_str(pl.lit('"'), status, pl.lit('"')))
+    )
 
 
 def _member(name: str, value: pl.Expr) -> pl.Expr:
