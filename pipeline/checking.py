@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from pipeline.mapping_file import MappingFile
 
 
+LONGEST_WORD = 20
+FEWEST_DIGITS = 5
+
+
 @dataclass(slots=True)
 class Checked:
     """What was looked at, and what would be withheld or rejected; a mapping that is wrong raises instead."""
@@ -75,7 +79,13 @@ def _against_export(file: MappingFile, path: Path, checked: Checked) -> None:
         checked.warnings.append(f"{malformed:,} records are malformed and would be rejected")
     for column, values in unlisted.items():
         for value, count in values.most_common(10):
-            checked.warnings.append(f"column '{column}': {count:,} cells are {value!r}, which `values` does not list")
+            said = f"{value!r}" if _is_a_word(value) else f"text of {len(value)} characters"
+            checked.warnings.append(f"column '{column}': {count:,} cells are {said}, which `values` does not list")
+
+
+def _is_a_word(cell: str) -> bool:
+    """Whether a cell may be shown: a column that is mapped by mistake may hold addresses, names or numbers."""
+    return len(cell) <= LONGEST_WORD and "@" not in cell and sum(letter.isdigit() for letter in cell) < FEWEST_DIGITS
 
 
 def _against_audience(file: MappingFile, checked: Checked, context: Context) -> None:

@@ -153,7 +153,6 @@ def test_messages_of_other_commands_repeat_no_identity(world: World, command: Co
     require_private(ended.out + ended.err)
 
 
-@pytest.mark.xfail(strict=True, reason="`check` prints unlisted consent cells as they are, whatever they hold")
 def test_check_of_a_wrong_column_shows_no_addresses(world: World, command: Commands) -> None:
     """A mapping that takes the address column for the consent column does not print the addresses."""
     mapping = world.mapping()

@@ -169,11 +169,6 @@ def test_a_destination_that_goes_away_while_reading_back_leaves_the_batch_in_fli
     assert world.mutations() == []
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="the state goes on saying OPT_OUT for a contact whose OPT_IN was sent and not confirmed, "
-    "so the next OPT_OUT counts as told already",
-)
 @pytest.mark.parametrize("how", ["unknown", "in_flight"])
 def test_an_opt_out_after_an_unconfirmed_opt_in_is_sent(world: World, how: str) -> None:
     """What may have taken effect puts in doubt what the contact was told before: a later opt-out always goes."""
