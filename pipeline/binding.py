@@ -134,6 +134,8 @@ class Job:
     policy: Policy
     delivery: Delivery
     guards: Guards
+    implicit_opt_in: frozenset[Channel] = field(default_factory=frozenset)
+    """Channels that the destination opts a new contact in to where nothing is said of them."""
     channel_fields: dict[Channel, tuple[str, ...]] = field(default_factory=dict)
     """Channel -> the destination's attributes that hold its address, mapped or not."""
 
@@ -192,6 +194,7 @@ def bind(file: MappingFile, audience: Audience) -> Job:
         policy=mapping.policy,
         delivery=mapping.delivery,
         guards=mapping.guards,
+        implicit_opt_in=audience.implicit_opt_in,
         channel_fields={
             channel: tuple(name for name, field in audience.fields.items() if channel in field.channels)
             for channel in sorted(audience.channels)

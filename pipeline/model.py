@@ -23,6 +23,8 @@ class Status(StrEnum):
     OPT_OUT = "OPT_OUT"
     UNSET = "UNSET"
     """Never told and never read: appears as the FROM of a transition, never in a mapping."""
+    WAS_OPT_OUT = "WAS_OPT_OUT"
+    """In the state only: an opt-out told before the contact was gone. It goes on forbidding, and nothing was told."""
     UNLISTED = "UNLISTED"
     """A consent cell that the mapping's `values` does not list; it takes part in folding and is never sent."""
 
@@ -121,6 +123,7 @@ class Reason(StrEnum):
     ATTRIBUTE_BLANK = "attribute_blank"
     UNKNOWN_CONSENT_VALUE = "unknown_consent_value"
     EVIDENCE_MISSING = "evidence_missing"
+    CONSENT_MISSING = "consent_missing"
     RESUBSCRIBE_WITHOUT_EVIDENCE = "resubscribe_without_evidence"
     SUPPRESSED = "suppressed"
     FOLDED = "folded"
@@ -142,6 +145,7 @@ POLICY_REASONS: Final = frozenset(
     {
         Reason.UNKNOWN_CONSENT_VALUE,
         Reason.EVIDENCE_MISSING,
+        Reason.CONSENT_MISSING,
         Reason.RESUBSCRIBE_WITHOUT_EVIDENCE,
         Reason.SUPPRESSED,
     }
@@ -190,6 +194,10 @@ ADVICE: Final[dict[Reason, tuple[str, str]]] = {
     Reason.EVIDENCE_MISSING: (
         "`require_evidence` asks for the time and the source of this consent, and one of them is missing.",
         "Export the columns that `at` and `source` name.",
+    ),
+    Reason.CONSENT_MISSING: (
+        "The destination opts a new contact in by itself to a channel that nothing is said of, so it was not created.",
+        "Fill in the consent, or set `implicit_email_opt_in: false` in `options` if your account does not do so.",
     ),
     Reason.RESUBSCRIBE_WITHOUT_EVIDENCE: (
         "The contact has opted out, and the export has no newer evidence of a new opt-in.",

@@ -26,7 +26,7 @@ from pipeline.stages.fold import fold
 from pipeline.stages.guard import Figures, judge
 from pipeline.stages.map import cell, map_records
 from pipeline.stages.read import SourceOptions, open_export
-from pipeline.stages.resolve import NOTHING_WITHHELD, Resolved, against_state, decide, to_ask, withheld
+from pipeline.stages.resolve import NOTHING_WITHHELD, Resolved, against_state, decide, to_ask, with_withheld
 from pipeline.stages.validate import validate
 from pipeline.state import BUCKETS, State, bucket_of, buckets_of_shard
 from pipeline.summary import opt_out_of_opt_in, raised_to_opt_in, transitions
@@ -235,12 +235,15 @@ def _decided(resolved: Resolved) -> pl.DataFrame:
 
 
 def _superseded(superseded: pl.DataFrame, job: Job) -> pl.DataFrame:
-    return superseded.with_columns(
-        pl.lit(str(Outcome.SUPERSEDED)).alias(Column.DECISION),
-        pl.lit(str(Reason.FOLDED)).alias(Column.REASON),
-        pl.format("folded into record {}", Column.WINNER).alias(Column.MESSAGE),
-        withheld(job).alias(Column.WITHHELD),
-    ).select(RECORDS)
+    return (
+        superseded.with_columns(
+            pl.lit(str(Outcome.SUPERSEDED)).alias(Column.DECISION),
+            pl.lit(str(Reason.FOLDED)).alias(Column.REASON),
+            pl.format("folded into record {}", Column.WINNER).alias(Column.MESSAGE),
+        )
+        .pipe(with_withheld, job)
+        .select(RECORDS)
+    )
 
 
 def _rejected(rejected: pl.DataFrame) -> pl.DataFrame:

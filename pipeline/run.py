@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
 from pipeline import delivering, lock, mapping_file, planning, reporting
-from pipeline.errors import ConsentSyncError, GuardTripped, RunFolderError
+from pipeline.errors import ConsentSyncError, DestinationBusy, GuardTripped, RunFolderError
 from pipeline.ledger import Ledger
 from pipeline.model import RunStatus
 from pipeline.run_folder import Manifest, RunFolder, restrict_new_files
@@ -57,6 +57,9 @@ def plan(request: Request, context: Context) -> Result:
     """Everything but the writing: the run folder with the plan, its figures and its hash. Sends no mutation."""
     file = mapping_file.load(request.mapping)
     with _ledger(context) as ledger, _opened(file, context) as (session, job, audience):
+        # A run that holds the destination now records itself, and makes this plan stale.
+        with suppress(DestinationBusy), lock.holding(context.home, job.destination, job.account):
+            _record_earlier(job, context, ledger)
         run = _plan(request, planning.Subject(file, job, audience), context, ledger, session)
         return Result(reporting.write_plan(run), _tripped(run.manifest))
 
@@ -69,6 +72,7 @@ def sync(request: Request, context: Context) -> Result:
         _opened(file, context) as (session, job, audience),
         lock.holding(context.home, job.destination, job.account) as held,
     ):
+        _record_earlier(job, context, ledger)
         run = _plan(request, planning.Subject(file, job, audience), context, ledger, session)
         held.name(run.folder.run_id)
         if (error := _tripped(run.manifest)) is not None:
@@ -103,6 +107,15 @@ def report(run_id: str, context: Context) -> Result:
         if manifest.status == RunStatus.PLANNED:
             return Result(reporting.write_plan(run))
         return Result(reporting.write(run, RunStatus(manifest.status)))
+
+
+def _record_earlier(job: Job, context: Context, ledger: Ledger) -> None:
+    """Runs that were killed have told contacts what the state does not know; whoever plans next must know it."""
+    for run_id in ledger.unrecorded(job.destination, job.account):
+        with suppress(RunFolderError):
+            folder, manifest = existing(run_id, context)
+            delivering.record(Run(folder, manifest, planning.job_as_planned(folder), context, ledger))
+        ledger.set_status(run_id, str(RunStatus.INTERRUPTED), None)
 
 
 def _plan(request: Request, subject: planning.Subject, context: Context, ledger: Ledger, session: Session) -> Run:

@@ -1,7 +1,8 @@
 """What each contact was last told, per destination and account: a Delta table, partitioned by a hash of the identity.
 
 One row per identity. Columns: `bucket`, `identity`, `told_run`, `told_at`; per consent target `consent:KEY` (status)
-and `consent:KEY@at`; per attribute `attribute:NAME`, a fingerprint instead of the value.
+and `consent:KEY@at`; per attribute `attribute:NAME`, a fingerprint instead of the value. A null `told_run` says that
+something was sent since and not confirmed: the row still witnesses an opt-out, and counts for nothing else.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import polars as pl
 
 from pipeline.errors import StorageError
 from pipeline.hashing import xxhash64
-from pipeline.model import Column
+from pipeline.model import Column, Status
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,22 +59,25 @@ class State:
         except (DeltaError, OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
             raise StorageError(f"the state under {self.path} cannot be read: {error}") from error
 
-    def write(self, told: pl.DataFrame, gone: pl.Series) -> None:
-        """Puts what contacts were told over what they were told before; a null says nothing. Removes `gone`.
+    def write(self, told: pl.DataFrame, gone: pl.Series, doubtful: pl.Series) -> None:
+        """Puts what contacts were told over what they were told before; a null says nothing.
 
-        `told`: identity, told_run, told_at, `afresh` (forget what was told before), and part columns.
+        `told`: identity, told_run, told_at, `afresh` (a new contact), and part columns. Of `gone` and new contacts only
+        opt-outs are remembered; `doubtful` ones lose their `told_run`.
         """
         from deltalake import write_deltalake
         from deltalake.exceptions import DeltaError
 
         told = told.with_columns(bucket_of(pl.col(Column.IDENTITY)).alias(BUCKET))
-        lost = pl.DataFrame({Column.IDENTITY: gone.cast(pl.String)}).with_columns(
-            bucket_of(pl.col(Column.IDENTITY)).alias(BUCKET)
-        )
-        touched = sorted({*told.get_column(BUCKET).unique().to_list(), *lost.get_column(BUCKET).unique().to_list()})
+        others = pl.DataFrame({Column.IDENTITY: pl.concat([gone.cast(pl.String), doubtful.cast(pl.String)])})
+        buckets = pl.concat([told.get_column(BUCKET), others.select(bucket_of(pl.col(Column.IDENTITY))).to_series()])
+        touched = sorted(buckets.unique().to_list())
         if not touched:
             return
-        merged = merge(self.read(touched), told, gone)
+        before = self.read(touched)
+        shaken = pl.col(Column.IDENTITY).is_in(doubtful.cast(pl.String).to_list())
+        before = before.with_columns(pl.when(~shaken).then(pl.col(TOLD_RUN)).alias(TOLD_RUN))
+        merged = merge(before, told, gone)
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             if not (self.path / "_delta_log").is_dir():
@@ -96,24 +100,37 @@ class State:
 
 
 def merge(before: pl.DataFrame, told: pl.DataFrame, gone: pl.Series) -> pl.DataFrame:
-    """The rows of the touched partitions after a run."""
-    kept = before.join(pl.DataFrame({Column.IDENTITY: gone.cast(pl.String)}), on=Column.IDENTITY, how="anti")
+    """The rows of the touched partitions after a run. `afresh` contacts are new: nobody told them anything before."""
+    left = pl.col(Column.IDENTITY).is_in(
+        [*gone.to_list(), *told.filter("afresh").get_column(Column.IDENTITY).to_list()]
+    )
+    kept = _without_contacts(before, left)
     parts = [c for c in told.columns if c.startswith(("consent:", "attribute:"))]
     old = kept.select(Column.IDENTITY, *(pl.col(c).alias(f"{c}@old") for c in parts if c in kept.columns))
     renewed = told.join(old, on=Column.IDENTITY, how="left").with_columns(
-        pl.when(pl.col("afresh")).then(pl.col(c)).otherwise(_put_over(c)).alias(c)
-        for c in parts
-        if f"{c}@old" in old.columns
+        _put_over(c).alias(c) for c in parts if f"{c}@old" in old.columns
     )
     renewed = renewed.drop("afresh", *(c for c in renewed.columns if c.endswith("@old")))
     others = kept.columns
     untouched = kept.join(told.select(Column.IDENTITY), on=Column.IDENTITY, how="anti")
     elsewhere = [c for c in others if c not in renewed.columns]
     if elsewhere:
-        carried = told.filter(~pl.col("afresh")).select(Column.IDENTITY)
-        old_parts = kept.join(carried, on=Column.IDENTITY, how="semi").select(Column.IDENTITY, *elsewhere)
-        renewed = renewed.join(old_parts, on=Column.IDENTITY, how="left")
+        renewed = renewed.join(kept.select(Column.IDENTITY, *elsewhere), on=Column.IDENTITY, how="left")
     return pl.concat([untouched, renewed], how="diagonal")
+
+
+def _without_contacts(rows: pl.DataFrame, left: pl.Expr) -> pl.DataFrame:
+    """Forgets what was told to contacts that are gone, but not that they had opted out."""
+    statuses = [c for c in rows.columns if c.startswith("consent:") and not c.endswith("@at")]
+    values = [c for c in rows.columns if c.startswith("attribute:")]
+    opted_out = [str(Status.OPT_OUT), str(Status.WAS_OPT_OUT)]
+    was_out = {c: pl.when(pl.col(c).is_in(opted_out)).then(pl.lit(str(Status.WAS_OPT_OUT))) for c in statuses}
+    forgotten = rows.with_columns(
+        *(pl.when(left).then(out).otherwise(pl.col(c)).alias(c) for c, out in was_out.items()),
+        *(pl.when(~left).then(pl.col(c)).alias(c) for c in values),
+    )
+    remembered = pl.any_horizontal(*(pl.col(c).is_not_null() for c in statuses), pl.lit(value=False))
+    return forgotten.filter(~left | remembered)
 
 
 def _put_over(column: str) -> pl.Expr:

@@ -94,7 +94,7 @@ def _table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
 
 def _commands() -> list[tuple[str, ...]]:
     group = typer.main.get_group(app)
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for name, command in group.commands.items():
         words = [str(p.metavar) for p in command.params if p.param_type_name == "argument"]
         options = [p.opts[0] for p in command.params if p.param_type_name == "option" and p.name != "help"]
@@ -108,7 +108,7 @@ def _settings() -> list[tuple[str, ...]]:
 
 
 def _options() -> list[tuple[str, ...]]:
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for name, field in Options.model_fields.items():
         default = field.get_default(call_default_factory=True)
         rows.append((f"`{name}`", "" if default in (None, {}) else f"`{default}`", str(field.description)))
@@ -116,8 +116,8 @@ def _options() -> list[tuple[str, ...]]:
 
 
 def _dependencies() -> list[tuple[str, ...]]:
+    rows: list[tuple[str, ...]] = []
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    rows = []
     for requirement in project["dependencies"]:
         name, span = re.fullmatch(r"([A-Za-z0-9._-]+)(.*)", requirement).groups()  # type: ignore[union-attr]
         rows.append((name, f"`{span}`", WHY[name]))

@@ -60,7 +60,7 @@ def test_nothing_was_told_at_first(state: State) -> None:
 
 def test_what_is_told_is_read_again(state: State) -> None:
     """A row comes back from its partition, with its types."""
-    state.write(telling(email="OPT_IN", at=JANUARY, name=7), gone())
+    state.write(telling(email="OPT_IN", at=JANUARY, name=7), gone(), gone())
     [row] = state.read(ALL).to_dicts()
     assert row["bucket"] == pl.select(bucket_of(pl.lit("1"))).item()
     assert {name: row[name] for name in ("identity", "consent:EMAIL", "consent:EMAIL@at", "attribute:Name")} == {
@@ -133,8 +133,8 @@ def _placed(told: pl.DataFrame) -> pl.DataFrame:
 def test_who_is_gone_was_told_nothing(state: State) -> None:
     """Other contacts of the same partitions stay."""
     identities = [str(number) for number in range(8)]
-    state.write(pl.concat([telling(identity, email="OPT_IN") for identity in identities]), gone())
-    state.write(telling("7", email="OPT_OUT"), gone("3", "nobody"))
+    state.write(pl.concat([telling(identity, email="OPT_IN") for identity in identities]), gone(), gone())
+    state.write(telling("7", email="OPT_OUT"), gone("3", "nobody"), gone())
     found = rows_of(state)
     assert sorted(found, key=int) == [identity for identity in identities if identity != "3"]
     assert {i for i, row in found.items() if row["consent:EMAIL"] == "OPT_OUT"} == {"7"}
@@ -142,15 +142,15 @@ def test_who_is_gone_was_told_nothing(state: State) -> None:
 
 def test_nothing_to_write_is_no_version(state: State) -> None:
     """Without rows there is no table."""
-    state.write(telling().clear(), gone())
+    state.write(telling().clear(), gone(), gone())
     assert not state.path.exists()
 
 
 def test_another_mapping_adds_its_parts(state: State) -> None:
     """New columns join; what the other mapping told stays, but for a contact that was created again."""
-    state.write(pl.concat([telling("1", email="OPT_IN"), telling("2", email="OPT_IN")]), gone())
+    state.write(pl.concat([telling("1", email="OPT_IN"), telling("2", email="OPT_IN")]), gone(), gone())
     other = pl.concat([telling("1"), telling("2", afresh=True)]).drop("consent:EMAIL", "consent:EMAIL@at")
-    state.write(other.with_columns(pl.lit("OPT_OUT").alias("consent:SMS")), gone())
+    state.write(other.with_columns(pl.lit("OPT_OUT").alias("consent:SMS")), gone(), gone())
     found = rows_of(state)
     assert [found[i]["consent:EMAIL"] for i in ("1", "2")] == ["OPT_IN", None]
     assert [found[i]["consent:SMS"] for i in ("1", "2")] == ["OPT_OUT", "OPT_OUT"]
@@ -173,7 +173,7 @@ def test_accounts_do_not_share_a_table(tmp_path: Path) -> None:
 @pytest.mark.parametrize("bytes_left", [None, 0, 100])
 def test_a_broken_table_is_an_error(state: State, bytes_left: int | None) -> None:
     """A table with a file missing or cut off stops the run: without the state's witness nothing may be raised."""
-    state.write(telling(email="OPT_OUT"), gone())
+    state.write(telling(email="OPT_OUT"), gone(), gone())
     for file in state.path.rglob("*.parquet"):
         content = file.read_bytes()
         file.unlink()

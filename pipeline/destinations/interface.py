@@ -53,6 +53,8 @@ class Audience:
     fields: Mapping[str, Field]
     groups: Mapping[str, str]
     """group id -> name"""
+    implicit_opt_in: frozenset[Channel] = frozenset()
+    """Channels that a new contact with an address is opted in to where nothing is said of them."""
 
     @property
     def channels(self) -> frozenset[Channel]:
@@ -77,7 +79,8 @@ def audience_from_json(text: bytes) -> Audience:
         name: Field(**{**given, "channels": frozenset(Channel(c) for c in given["channels"])})
         for name, given in found["fields"].items()
     }
-    return Audience(found["account"], found["name"], fields, found["groups"])
+    implicit = frozenset(Channel(channel) for channel in found["implicit_opt_in"])
+    return Audience(found["account"], found["name"], fields, found["groups"], implicit)
 
 
 class Kind(Enum):

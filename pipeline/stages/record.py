@@ -20,14 +20,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """`rows`: identity, told_run, told_at, afresh and what was told; `gone`: identities without a contact."""
+    """What the state learns from a run."""
 
     rows: pl.DataFrame
+    """identity, told_run, told_at, afresh, and what was told of each part"""
     gone: pl.Series
+    """identities without a contact"""
+    doubtful: pl.Series
+    """identities that something was sent of which may have taken effect or not"""
 
 
 def told(items: pl.DataFrame, outcomes: pl.DataFrame, job: Job, run_id: str, now: datetime) -> Told:
-    """What the destination confirmed, and who it does not know. What is unknown is not told, so it is sent again."""
+    """What the destination confirmed, who it does not know, and who may have been told something else since."""
     confirmed = outcomes.filter(pl.col(Column.OUTCOME).is_in([Outcome.CREATED, Outcome.UPDATED]))
     rows = items.join(confirmed.select(Column.RECORD), on=Column.RECORD, how="semi").select(
         pl.col(Column.IDENTITY),
@@ -39,7 +43,12 @@ def told(items: pl.DataFrame, outcomes: pl.DataFrame, job: Job, run_id: str, now
         *(pl.when(pl.col(t.part).is_not_null()).then(pl.col(t.at_column)).alias(t.at_column) for t in job.targets),
     )
     missing = outcomes.filter(pl.col(Column.REASON).eq_missing(pl.lit(str(Reason.CONTACT_NOT_FOUND))))
-    return Told(rows, missing.get_column(Column.IDENTITY).drop_nulls())
+    unclear = outcomes.filter(pl.col(Column.REASON).is_in([str(Reason.NOT_CONFIRMED), str(Reason.NOT_APPLIED)]))
+    return Told(
+        rows,
+        gone=missing.get_column(Column.IDENTITY).drop_nulls(),
+        doubtful=unclear.get_column(Column.IDENTITY).drop_nulls(),
+    )
 
 
 def _told_value(attribute: Attribute) -> pl.Expr:

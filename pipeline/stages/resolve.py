@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 TOLD = "@told"
 SEEN = "@seen"
 SAME = "@same"
+OUT = "@out"
+DOUBTFUL = "_doubtful"
+"""Whether something was sent since the contact was told; null where it was never told anything."""
 NOTHING_WITHHELD: Final = pl.lit([], pl.List(pl.Struct({"part": pl.String, "reason": pl.String})))
 
 
@@ -44,17 +47,27 @@ def against_state(identities: pl.DataFrame, state: pl.DataFrame, job: Job, *, fu
     wanted = [part_of(k) for k in job.known_keys] + [f"{part_of(k)}@at" for k in job.known_keys]
     wanted += [a.part for a in job.attributes]
     known = state.select(
-        pl.col(Column.IDENTITY), *(pl.col(c).alias(c + TOLD) for c in wanted if c in state.columns)
+        pl.col(Column.IDENTITY),
+        pl.col("told_run").is_null().alias(DOUBTFUL),
+        *(pl.col(c).alias(c + TOLD) for c in wanted if c in state.columns),
     ).unique(Column.IDENTITY, keep="last")
     absent = [c for c in wanted if c not in state.columns]
     types = {c: _told_type(c) for c in absent}
     joined = identities.join(known, on=Column.IDENTITY, how="left", maintain_order="left").with_columns(
         pl.lit(None, types[c]).alias(c + TOLD) for c in absent
     )
+    statuses = [part_of(k) + TOLD for k in job.known_keys]
+    joined = joined.with_columns((is_opt_out(pl.col(c)) | _was_out(pl.col(c))).alias(c + OUT) for c in statuses)
+    joined = joined.with_columns(pl.when(~_was_out(pl.col(c))).then(pl.col(c)).alias(c) for c in statuses)
+    certain = ~pl.col(DOUBTFUL).fill_null(value=True) & (not full)
     return joined.with_columns(
-        *((_attribute_same(a) & (not full)).alias(a.part + SAME) for a in job.attributes),
-        *((_target_same(t) & (not full)).alias(t.part + SAME) for t in job.targets),
+        *((_attribute_same(a) & certain).alias(a.part + SAME) for a in job.attributes),
+        *((_target_same(t) & certain).alias(t.part + SAME) for t in job.targets),
     )
+
+
+def _was_out(told: pl.Expr) -> pl.Expr:
+    return told.eq_missing(pl.lit(str(Status.WAS_OPT_OUT)))
 
 
 def _told_type(column: str) -> pl.DataType:
@@ -94,7 +107,7 @@ def _changed(part: str) -> pl.Expr:
 
 
 def _in_doubt(target: Target, job: Job) -> pl.Expr:
-    never_told = pl.col(target.part + TOLD).is_null()
+    never_told = pl.col(target.part + TOLD).is_null() | pl.col(DOUBTFUL).fill_null(value=True)
     return raises(pl.col(target.part)) | never_told | _unaddressed(target, job)
 
 
@@ -119,10 +132,9 @@ def decide(frame: pl.DataFrame, seen: pl.DataFrame, asked: pl.Series, job: Job) 
     sent = judged.with_columns(
         *(_sent_status(t).alias(t.part) for t in job.targets),
         *(_sent_value(a, job).alias(a.part) for a in job.attributes),
-        withheld(job).alias(Column.WITHHELD),
         pl.any_horizontal(*_told_parts(job), pl.lit(value=False)).alias("_some_told"),
         pl.any_horizontal(*_known_statuses(job), pl.lit(value=False)).alias(Column.KNOWN),
-    )
+    ).pipe(with_withheld, job)
     decided = _verdicts(sent, job)
     befores = [_before(t).alias(t.before) for t in job.targets]
     changes = decided.filter(pl.col(Column.DECISION) == SEND).with_columns(befores)
@@ -188,7 +200,7 @@ def _opted_out(target: Target, job: Job) -> pl.Expr:
     The platform's own opt-outs carry no time, so nothing is provably newer than one; an opt-out that it shows because
     this product told it is as old as the state says.
     """
-    out = {key: is_opt_out(pl.col(part_of(key) + TOLD)) for key in target.overlaps}
+    out = {key: pl.col(part_of(key) + TOLD + OUT) for key in target.overlaps}
     outdated = {key: out[key] & _outdates(target, key, job) for key in target.overlaps}
     nobody = pl.lit(value=False)
     if "state" not in job.policy.witnesses:
@@ -262,16 +274,26 @@ def _known_statuses(job: Job) -> list[pl.Expr]:
     return [pl.col(part + suffix).is_not_null() for part in parts for suffix in (TOLD, SEEN)]
 
 
-def withheld(job: Job) -> pl.Expr:
-    """list[struct[part, reason]] of what is withheld, targets first; empty where nothing is."""
+def with_withheld(frame: pl.DataFrame, job: Job) -> pl.DataFrame:
+    """Adds `withheld`: list[struct[part, reason]], targets first; empty where nothing is.
+
+    Only parts that are withheld are looked at: a list of structs for each record would be the plan's largest cost.
+    """
     parts: list[Target | Attribute] = [*job.targets, *job.attributes]
     entries = [
-        pl.when(pl.col(p.reason).is_not_null()).then(
-            pl.struct(pl.lit(p.part).alias("part"), pl.col(p.reason).alias("reason"))
+        frame.lazy()
+        .filter(pl.col(p.reason).is_not_null())
+        .select(
+            Column.RECORD,
+            pl.struct(pl.lit(p.part).alias("part"), pl.col(p.reason).alias("reason")).alias(Column.WITHHELD),
         )
         for p in parts
     ]
-    return pl.concat_list(entries).list.drop_nulls() if entries else NOTHING_WITHHELD
+    if not entries:
+        return frame.with_columns(NOTHING_WITHHELD.alias(Column.WITHHELD))
+    lists = pl.concat(entries).collect().group_by(Column.RECORD, maintain_order=True).agg(Column.WITHHELD)
+    joined = frame.join(lists, on=Column.RECORD, how="left", maintain_order="left")
+    return joined.with_columns(pl.col(Column.WITHHELD).fill_null(NOTHING_WITHHELD))
 
 
 def _verdicts(sent: pl.DataFrame, job: Job) -> pl.DataFrame:
@@ -292,6 +314,7 @@ def _verdicts(sent: pl.DataFrame, job: Job) -> pl.DataFrame:
         cases.append((exists & something, Outcome.REJECTED, pl.lit(str(Reason.CONTACT_EXISTS))))
     cases += [
         (is_new & something & ~addressed, Outcome.REJECTED, pl.lit(str(Reason.ADDRESS_MISSING))),
+        (is_new & something & _implied(job), Outcome.HELD, pl.lit(str(Reason.CONSENT_MISSING))),
         (something, SEND, pl.lit(None, pl.String)),
         (pl.col("_some_told"), Outcome.UNCHANGED, pl.lit(str(Reason.ALREADY_TOLD))),
         (first.is_not_null() & by_policy, Outcome.HELD, first),
@@ -303,6 +326,16 @@ def _verdicts(sent: pl.DataFrame, job: Job) -> pl.DataFrame:
         _first_of([(c, r) for c, _, r in cases]).alias(Column.REASON),
         pl.lit("").alias(Column.MESSAGE),
     )
+
+
+def _implied(job: Job) -> pl.Expr:
+    """Whether a new contact would be opted in by the destination itself to a channel that nothing is said of."""
+    implied = []
+    for address in job.addresses:
+        for channel in sorted(job.implicit_opt_in.intersection(address.channels)):
+            said = [pl.col(t.part).is_not_null() for t in job.targets if t.channel in (channel, None)]
+            implied.append(pl.col(address.part).is_not_null() & ~pl.any_horizontal(*said, pl.lit(value=False)))
+    return pl.any_horizontal(*implied, pl.lit(value=False))
 
 
 def _first_of(cases: list[tuple[pl.Expr, pl.Expr]]) -> pl.Expr:

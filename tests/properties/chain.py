@@ -22,7 +22,7 @@ from pipeline.stages.fold import fold
 from pipeline.stages.map import cell, map_records
 from pipeline.stages.outcomes import settle
 from pipeline.stages.record import told
-from pipeline.stages.resolve import NOTHING_WITHHELD, against_state, decide, to_ask, withheld
+from pipeline.stages.resolve import NOTHING_WITHHELD, against_state, decide, to_ask, with_withheld
 from pipeline.stages.validate import validate
 from pipeline.state import SCHEMA, bucket_of, merge
 
@@ -158,8 +158,7 @@ class World:
             pl.lit(str(Outcome.SUPERSEDED)).alias(Column.DECISION),
             pl.lit(str(Reason.FOLDED)).alias(Column.REASON),
             pl.lit("").alias(Column.MESSAGE),
-            withheld(job).alias(Column.WITHHELD),
-        )
+        ).pipe(with_withheld, job)
         frames = [resolved.decided.with_columns(no_winner), superseded, rejected]
         return Plan(pl.concat([frame.select(RECORDS) for frame in frames]), items, identities)
 

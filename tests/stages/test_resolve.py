@@ -372,10 +372,6 @@ def test_a_transition_begins_at_what_is_known(contact: Person, told: dict[str, A
     assert items.get_column("consent:EMAIL@before").to_list() == [before]
 
 
-AFTER_DELETION = "the state forgets an opt-out with the contact, so a permission held one night passes the next"
-
-
-@pytest.mark.xfail(strict=True, reason=AFTER_DELETION)
 def test_a_contact_created_again_keeps_its_opt_out() -> None:
     """An opt-out that was told before the contact was deleted holds the same opt-in on every later night."""
     here = world(person(), delivery={"mode": "upsert"})
@@ -386,7 +382,6 @@ def test_a_contact_created_again_keeps_its_opt_out() -> None:
         assert synced(here, row)[2] == {"consent:EMAIL": "resubscribe_without_evidence"}
 
 
-@pytest.mark.xfail(strict=True, reason=AFTER_DELETION)
 def test_a_contact_that_was_gone_keeps_its_opt_out() -> None:
     """That a contact was not found does not end the opt-out that it was told."""
     here = world(person(), told={"EMAIL": "OPT_OUT"})

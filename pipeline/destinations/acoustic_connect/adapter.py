@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
 
 import httpx
@@ -37,6 +38,12 @@ TYPES: Final = {
 Shape = TypeVar("Shape", bound=BaseModel)
 
 
+SILENCE_OPTS_IN: Final = (
+    "without `consent` the platform opts every new contact in by itself; map consent, or set "
+    "`options.implicit_email_opt_in: false` if your account does not do so"
+)
+
+
 class Options(BaseModel):
     """`options:` of a mapping for Acoustic Connect."""
 
@@ -50,7 +57,18 @@ class Options(BaseModel):
     settle_seconds: Annotated[float, Field(ge=0)] = Field(
         60.0, description="How long a write may take to show on reading."
     )
+    implicit_email_opt_in: bool | None = Field(
+        None,
+        description="Whether the platform opts a new contact with an e-mail address in where nothing is said of it; "
+        "left out: so in the dataset generation.",
+    )
     read_page_size: Annotated[int, Field(ge=1, le=1000)] = Field(100, description="Contacts read at once.")
+
+    @property
+    def opts_email_in(self) -> bool:
+        """Whether silence on EMAIL is taken as an opt-in when a contact is created."""
+        implicit = self.implicit_email_opt_in
+        return self.api_generation == "dataset" if implicit is None else implicit
 
 
 class AcousticConnect:
@@ -87,7 +105,8 @@ class AcousticConnect:
             raise Refused(
                 f"no audience '{wanted}' (the account has: {found}); set `options.data_set_id` in the mapping"
             )
-        return _audience(chosen[0])
+        implicit = frozenset({Channel.EMAIL} if self.options.opts_email_in else ())
+        return replace(_audience(chosen[0]), implicit_opt_in=implicit)
 
     def check(self, job: Job) -> Sequence[tuple[Path, str]]:
         """What the configured generation cannot take (AC-06, AC-17)."""
@@ -104,6 +123,8 @@ class AcousticConnect:
                     "the dataset generation finds contacts by the audience's key attribute only",
                 )
             )
+        if job.delivery.mode != "update" and job.implicit_opt_in and not job.targets:
+            problems.append((("delivery", "mode"), SILENCE_OPTS_IN))
         if not dataset:
             problems += [
                 (target.path, "the current generation cannot clear a status; use `api_generation: dataset`")
@@ -187,7 +208,7 @@ class AcousticConnect:
         query = json.dumps(documents[self.options.api_generation])
         audience = json.dumps(self.options.data_set_id)
         named = f'"dataSetId":{audience},' if self.options.api_generation == "dataset" else ""
-        body = rows.get_column(Column.WIRE).str.join(",").item()
+        body = ",".join(rows.get_column(Column.WIRE).to_list())
         content = f'{{"query":{query},"variables":{{{named}"rows":[{body}]}}}}'.encode()
         return httpx.Request("POST", self.url, headers=self.headers, content=content)
 
