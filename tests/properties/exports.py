@@ -25,17 +25,19 @@ Row = dict[str, str]
 Past = dict[str, dict[str, tuple[str, datetime | None]]]
 """identity -> target key -> (status, time)"""
 
-PEOPLE: Final = ("C-1", "C-2", "C-3", "C-4")
+PEOPLE: Final = ("C-1", "C-2", "C-3", "C-4", "C-5", "C-6", "C-7", "C-8")
 IDENTITIES: Final = st.sampled_from([*PEOPLE, *PEOPLE, " C-1 ", "", "4.4E+11"])
-CONSENTS: Final = st.sampled_from(["", "Y", "N", " y ", "P", "C", "maybe"])
+CONSENTS: Final = st.sampled_from(["", "Y", "N", " y ", "P", "C", "maybe", "Y", "Y"])
+"""Permissions more often than not: they are what something may stand in the way of."""
 TIMES: Final = st.sampled_from(
     ["", "2024-01-01", "2024-02-01T10:00:00+02:00", "2024-03-01 10:00", "2031-01-01", "soon"]
 )
-SOURCES: Final = st.sampled_from(["", "form"])
+SOURCES: Final = st.sampled_from(["", "form", "form"])
 EMAILS: Final = st.sampled_from(["", "ann@example.com", "Ann@Example.ORG", "ann@", "bob@example.com"])
 MOBILES: Final = st.sampled_from(["", "212 555 0123", "+1 212 555 0124", "12", "2.13E+09"])
-STATUSES: Final = st.sampled_from(["OPT_IN", "OPT_OUT", "OPT_IN_UNVERIFIED"])
-TOLD_TIMES: Final = st.sampled_from([None, datetime(2023, 1, 1, tzinfo=UTC), datetime(2024, 2, 15, tzinfo=UTC)])
+STATUSES: Final = st.sampled_from(["OPT_OUT", "OPT_OUT", "OPT_IN", "OPT_IN_UNVERIFIED"])
+TOLD_TIMES: Final = st.sampled_from([None, datetime(2023, 1, 1, tzinfo=UTC), datetime(2024, 2, 1, 8, tzinfo=UTC)])
+"""Before all times of an export, and at the same time as one of them."""
 
 GROUPS: Final = {"groups": {"Newsletters": target("news"), "Promotions": {"channels": {"EMAIL": target("promo")}}}}
 CONSENT_COLUMNS: Final = {"channels": ("email", "sms"), "groups": ("news", "promo")}
@@ -46,7 +48,7 @@ KEYS: Final = {
 
 
 def exports(kind: str = "channels", consents: SearchStrategy[str] = CONSENTS) -> SearchStrategy[list[Row]]:
-    """Up to 24 records of a few identities, which they share."""
+    """Up to 24 records of a few identities, which some of them share."""
     cells: dict[str, SearchStrategy[str]] = {
         "id": IDENTITIES,
         "email": EMAILS,
@@ -61,12 +63,13 @@ def exports(kind: str = "channels", consents: SearchStrategy[str] = CONSENTS) ->
 
 def policies() -> SearchStrategy[dict[str, Any]]:
     """Every policy that decides about consent."""
-    witnesses = [["export"], ["export", "state"], ["export", "destination"], ["export", "state", "destination"]]
+    everybody = ["export", "state", "destination"]
+    witnesses = [["export"], ["export", "state"], ["export", "destination"], everybody, everybody, everybody]
     return st.fixed_dictionaries(
         {
             "unknown_value": st.sampled_from(["hold", "reject"]),
             "duplicates": st.sampled_from(["latest", "strictest"]),
-            "resubscribe": st.sampled_from(["never", "with_newer_evidence"]),
+            "resubscribe": st.sampled_from(["never", "with_newer_evidence", "with_newer_evidence"]),
             "require_evidence": st.sampled_from([[], ["OPT_IN"], ["OPT_IN", "OPT_OUT"]]),
             "witnesses": st.sampled_from(witnesses),
         }
@@ -92,15 +95,15 @@ def jobs(draw: st.DrawFn, kind: str = "channels", modes: SearchStrategy[str] = M
 
 def pasts(kind: str = "channels") -> SearchStrategy[Past]:
     """What some of the contacts were told before."""
-    of_contact = st.dictionaries(st.sampled_from(KEYS[kind]), st.tuples(STATUSES, TOLD_TIMES), max_size=3)
-    return st.dictionaries(st.sampled_from(PEOPLE), of_contact, max_size=4)
+    of_contact = st.dictionaries(st.sampled_from(KEYS[kind]), st.tuples(STATUSES, TOLD_TIMES), max_size=2)
+    return st.dictionaries(st.sampled_from(PEOPLE), of_contact, max_size=8)
 
 
 @st.composite
 def people(draw: st.DrawFn, identities: Sequence[str] = PEOPLE, *, addressed: bool = False) -> dict[str, Person]:
     """Contacts of the destination. `addressed`: all of the identities, with both addresses."""
     found = {}
-    for identity in identities if addressed else draw(st.lists(st.sampled_from(identities), unique=True)):
+    for identity in identities if addressed else draw(st.lists(st.sampled_from(identities), unique=True, max_size=6)):
         channels = draw(st.dictionaries(st.sampled_from(["EMAIL", "SMS"]), STATUSES))
         groups = draw(st.dictionaries(st.sampled_from([NEWS, PROMO]), st.dictionaries(st.just("EMAIL"), STATUSES)))
         attributes = {"Email": "stored@example.com", "Cell Phone": "+12125550199"}
