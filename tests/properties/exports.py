@@ -93,6 +93,22 @@ def jobs(draw: st.DrawFn, kind: str = "channels", modes: SearchStrategy[str] = M
     )
 
 
+def returns(kind: str = "channels") -> SearchStrategy[list[Row]]:
+    """One record of each identity, which opts in again with some evidence."""
+    cells: dict[str, SearchStrategy[str]] = {name: st.just("") for name in ("email", "mobile", "first_name", "dob")}
+    for name in CONSENT_COLUMNS[kind]:
+        at = st.sampled_from(["2024-01-01", "2024-02-01T10:00:00+02:00", "2024-03-01", ""])
+        cells |= {f"{name}_ok": st.sampled_from(["Y", "P", "C"]), f"{name}_at": at, f"{name}_src": SOURCES}
+    return st.tuples(*(st.fixed_dictionaries({"id": st.just(i), **cells}) for i in PEOPLE)).map(list)
+
+
+def opt_outs(kind: str = "channels") -> SearchStrategy[Past]:
+    """One opt-out of each identity, told before."""
+    at = st.sampled_from([datetime(2024, 1, 15, tzinfo=UTC), datetime(2024, 2, 1, 8, tzinfo=UTC), None])
+    of_contact = st.dictionaries(st.sampled_from(KEYS[kind]), st.tuples(st.just("OPT_OUT"), at), min_size=1, max_size=2)
+    return st.fixed_dictionaries(dict.fromkeys(PEOPLE, of_contact))
+
+
 def pasts(kind: str = "channels") -> SearchStrategy[Past]:
     """What some of the contacts were told before."""
     of_contact = st.dictionaries(st.sampled_from(KEYS[kind]), st.tuples(STATUSES, TOLD_TIMES), max_size=2)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pipeline.model import Column
 from tests.jobs import NEWS, NOW, PROMO, records_of
 from tests.properties.chain import Person, world_of
-from tests.properties.exports import PEOPLE, Past, Row, exports, jobs, pasts, people, state_of
+from tests.properties.exports import PEOPLE, Past, Row, exports, jobs, opt_outs, pasts, people, returns, state_of
 from tests.properties.reference import Rules, Witnesses, statuses_to_send
 
 if TYPE_CHECKING:
@@ -42,6 +42,22 @@ def test_groups_are_sent_as_the_reference_says(
     rows: list[Row], job: Job, past: Past, contacts: dict[str, Person]
 ) -> None:
     """A group's permission is blocked by its channel's opt-out, wherever that is known."""
+    _agree(rows, job, past, contacts, "groups")
+
+
+@given(returns(), jobs(modes=UPDATES), opt_outs(), people(addressed=True))
+def test_channels_are_raised_again_as_the_reference_says(
+    rows: list[Row], job: Job, past: Past, contacts: dict[str, Person]
+) -> None:
+    """An opt-out that was told ends by newer evidence only; one that only the destination knows does not end."""
+    _agree(rows, job, past, contacts, "channels")
+
+
+@given(returns("groups"), jobs("groups", UPDATES), opt_outs("groups"), people(addressed=True))
+def test_groups_are_raised_again_as_the_reference_says(
+    rows: list[Row], job: Job, past: Past, contacts: dict[str, Person]
+) -> None:
+    """Each opt-out that a group's permission would end has to be outdated by itself."""
     _agree(rows, job, past, contacts, "groups")
 
 
