@@ -55,7 +55,7 @@ def check(mapping: Path, export: Path | None, *, online: Context | None = None) 
 
 
 def _against_export(file: MappingFile, path: Path, checked: Checked) -> None:
-    from pipeline.planning import export_of
+    from pipeline.subject import export_of
 
     export = export_of(file, path)
     checked.looked_at.append(f"{path}: every one of its {len(export.header)} columns is mapped or ignored")
@@ -89,8 +89,8 @@ def _is_a_word(cell: str) -> bool:
 
 
 def _against_audience(file: MappingFile, checked: Checked, context: Context) -> None:
-    from pipeline.planning import bound, destination_of
     from pipeline.session import connect
+    from pipeline.subject import bound, destination_of
 
     destination = destination_of(file, context.settings)
     with connect(destination, file.mapping.delivery, context.stop, context.patience) as session:

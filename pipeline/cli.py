@@ -205,15 +205,9 @@ def verify(
 @app.command()
 def runs(home: HomeOption = None, as_json: JsonOption = False) -> None:
     """List the runs, the last first."""
-    from pipeline import console
-    from pipeline.ledger import Ledger
+    from pipeline import console, run
 
-    context = _context(home)
-    ledger = Ledger.at(context.home, context.settings.database_url)
-    try:
-        found = ledger.runs()
-    finally:
-        ledger.close()
+    found = run.runs(_context(home))
     if as_json:
         typer.echo(json.dumps(found, indent=2, default=str))
     else:

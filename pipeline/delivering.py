@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from pipeline.errors import ConsentSyncError
-    from pipeline.ledger import BatchKey, BatchRow, Settlement
+    from pipeline.ledger_rows import BatchKey, BatchRow, Settlement
     from pipeline.run import Run
     from pipeline.session import Session
 

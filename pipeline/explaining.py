@@ -11,10 +11,10 @@ import polars as pl
 from pipeline.errors import UsageError
 from pipeline.ledger import Ledger
 from pipeline.model import ADVICE, Column, Reason
-from pipeline.planning import job_as_planned
 from pipeline.rejects import source_rows
 from pipeline.reporting import outcomes_of
 from pipeline.run import existing
+from pipeline.subject import job_as_planned
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

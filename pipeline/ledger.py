@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
-from pipeline.destinations.interface import Delivery, Exceptional
 from pipeline.errors import SettingsError, StorageError
-from pipeline.model import BatchState, Outcome, Reason
+from pipeline.ledger_rows import BatchKey, BatchRow, Settlement, exceptional, request_rows, settled_row
+from pipeline.ledger_tables import BATCHES, METADATA, REQUESTS, RUNS, SETTLE
+from pipeline.model import BatchState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -22,78 +21,6 @@ if TYPE_CHECKING:
 
     from pipeline.run_folder import Manifest
     from pipeline.transport import Attempt
-
-METADATA: Final = sa.MetaData()
-RUNS: Final = sa.Table(
-    "runs",
-    METADATA,
-    sa.Column("run_id", sa.String, primary_key=True),
-    sa.Column("destination", sa.String, nullable=False),
-    sa.Column("account", sa.String, nullable=False),
-    sa.Column("mapping", sa.String, nullable=False),
-    sa.Column("export_sha256", sa.String, nullable=False),
-    sa.Column("plan_hash", sa.String, nullable=False),
-    sa.Column("status", sa.String, nullable=False),
-    sa.Column("read", sa.Integer, nullable=False),
-    sa.Column("planned_at", sa.DateTime(timezone=True), nullable=False),
-    sa.Column("finished_at", sa.DateTime(timezone=True)),
-)
-BATCHES: Final = sa.Table(
-    "batches",
-    METADATA,
-    sa.Column("run_id", sa.String, primary_key=True),
-    sa.Column("shard", sa.Integer, primary_key=True),
-    sa.Column("batch", sa.Integer, primary_key=True),
-    sa.Column("state", sa.String, nullable=False),
-    sa.Column("begun_at", sa.DateTime(timezone=True), nullable=False),
-    sa.Column("attempts", sa.Integer, nullable=False, default=0),
-    sa.Column("expected", sa.Integer, nullable=False, default=0),
-    sa.Column("reported", sa.Integer, nullable=False, default=0),
-    sa.Column("exceptional", sa.Text, nullable=False, default="[]"),
-    sa.Column("settled_at", sa.DateTime(timezone=True)),
-)
-REQUESTS: Final = sa.Table(
-    "requests",
-    METADATA,
-    sa.Column("id", sa.Integer, primary_key=True),
-    sa.Column("run_id", sa.String, nullable=False, index=True),
-    sa.Column("shard", sa.Integer),
-    sa.Column("batch", sa.Integer),
-    sa.Column("at", sa.DateTime(timezone=True), nullable=False),
-    sa.Column("seconds", sa.Float, nullable=False),
-    sa.Column("status", sa.Integer),
-    sa.Column("verdict", sa.String, nullable=False),
-    sa.Column("number", sa.Integer, nullable=False),
-)
-
-BatchKey = tuple[int, int]
-"""(shard, batch)"""
-
-
-@dataclass(frozen=True, slots=True)
-class Settlement:
-    """What came of a batch, and the requests it took."""
-
-    key: BatchKey
-    delivery: Delivery
-    attempts: Sequence[Attempt]
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class BatchRow:
-    """A batch as the ledger has it."""
-
-    state: str
-    attempts: int
-    expected: int
-    reported: int
-    exceptional: tuple[Exceptional, ...] = field(default_factory=tuple)
-
-    @property
-    def clear(self) -> bool:
-        """Whether it is settled and no record of it is unknown: there is nothing left to ask or to send."""
-        return self.state == BatchState.SETTLED and not any(e.unknown for e in self.exceptional)
 
 
 class Ledger:
@@ -188,7 +115,7 @@ class Ledger:
 
     def log_requests(self, run_id: str, attempts: Iterable[Attempt], key: BatchKey | None = None) -> None:
         """Keeps requests that settle no batch: those of planning, and those of a batch (`key`) that stays in flight."""
-        rows = _request_rows(run_id, attempts, key)
+        rows = request_rows(run_id, attempts, key)
         if not rows:
             return
         with self._begin() as connection:
@@ -203,8 +130,8 @@ class Ledger:
             return
         with self._begin() as connection:
             if settled:
-                connection.execute(SETTLE, [_settled_row(run_id, settlement) for settlement in settled])
-            rows = [r for s in settled for r in _request_rows(run_id, s.attempts, s.key)]
+                connection.execute(SETTLE, [settled_row(run_id, settlement) for settlement in settled])
+            rows = [r for s in settled for r in request_rows(run_id, s.attempts, s.key)]
             if rows:
                 connection.execute(REQUESTS.insert(), rows)
             if intended:
@@ -229,7 +156,7 @@ class Ledger:
             rows = connection.execute(sa.select(BATCHES).where(BATCHES.c.run_id == run_id)).mappings()
             return {
                 (row["shard"], row["batch"]): BatchRow(
-                    row["state"], row["attempts"], row["expected"], row["reported"], _exceptional(row["exceptional"])
+                    row["state"], row["attempts"], row["expected"], row["reported"], exceptional(row["exceptional"])
                 )
                 for row in rows
             }
@@ -262,65 +189,6 @@ class Ledger:
         )
         with self._begin() as connection:
             return connection.scalar(later.limit(1))
-
-
-SETTLE: Final = (
-    BATCHES.update()
-    .where(
-        BATCHES.c.run_id == sa.bindparam("of_run"),
-        BATCHES.c.shard == sa.bindparam("of_shard"),
-        BATCHES.c.batch == sa.bindparam("of_batch"),
-    )
-    .values(
-        state=BatchState.SETTLED,
-        attempts=BATCHES.c.attempts + sa.bindparam("made"),
-        expected=sa.bindparam("expected"),
-        reported=sa.bindparam("reported"),
-        exceptional=sa.bindparam("exceptional"),
-        settled_at=sa.bindparam("settled_at"),
-    )
-)
-"""One statement for all batches of a turn: making it anew for each costs more than SQLite takes to carry it out."""
-
-
-def _settled_row(run_id: str, settlement: Settlement) -> dict[str, Any]:
-    shard, batch = settlement.key
-    delivery = settlement.delivery
-    said = [[e.record, e.outcome, e.reason, e.message] for e in delivery.exceptional]
-    return {
-        "of_run": run_id,
-        "of_shard": shard,
-        "of_batch": batch,
-        "made": len(settlement.attempts),
-        "expected": delivery.expected,
-        "reported": delivery.reported,
-        "exceptional": json.dumps(said, ensure_ascii=False),
-        "settled_at": settlement.at,
-    }
-
-
-def _request_rows(run_id: str, attempts: Iterable[Attempt], key: BatchKey | None) -> list[dict[str, Any]]:
-    shard, batch = key or (None, None)
-    return [
-        {
-            "run_id": run_id,
-            "shard": shard,
-            "batch": batch,
-            "at": a.at,
-            "seconds": a.seconds,
-            "status": a.status,
-            "verdict": a.verdict,
-            "number": a.number,
-        }
-        for a in attempts
-    ]
-
-
-def _exceptional(text: str) -> tuple[Exceptional, ...]:
-    return tuple(
-        Exceptional(record, Outcome(outcome) if outcome else None, Reason(reason), message)
-        for record, outcome, reason, message in json.loads(text)
-    )
 
 
 def _write_ahead(connection: Any, _record: object) -> None:

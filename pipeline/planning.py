@@ -3,68 +3,45 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib.metadata import version
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import polars as pl
-from pydantic import ValidationError
 
-from pipeline import mapping_file as mf
-from pipeline.binding import bind
-from pipeline.destinations import DESTINATIONS
-from pipeline.destinations.interface import audience_from_json, audience_json
-from pipeline.errors import ExportError, MappingErrors, UsageError
-from pipeline.model import Column, Operation, Outcome, Reason, RunStatus
+from pipeline.destinations.interface import audience_json
+from pipeline.errors import ExportError, MappingErrors
+from pipeline.model import Column, Operation, Outcome, RunStatus
 from pipeline.rejects import MALFORMED, REJECT_COLUMNS
 from pipeline.run_folder import GuardFigure, Manifest, RunFolder
 from pipeline.session import one_row_per_identity
-from pipeline.stages import suppress
+from pipeline.stages import records, suppress
 from pipeline.stages.batch import batch
 from pipeline.stages.fold import fold
 from pipeline.stages.guard import Figures, judge
 from pipeline.stages.map import cell, map_records
-from pipeline.stages.read import SourceOptions, open_export
-from pipeline.stages.resolve import NOTHING_WITHHELD, Resolved, against_state, decide, to_ask, with_withheld
+from pipeline.stages.resolve import decide
+from pipeline.stages.told import against_state, to_ask
 from pipeline.stages.validate import validate
 from pipeline.state import BUCKETS, State, bucket_of, buckets_of_shard
+from pipeline.subject import export_of
 from pipeline.summary import opt_out_of_opt_in, raised_to_opt_in, transitions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from pipeline.binding import Job
     from pipeline.context import Context, Request
-    from pipeline.destinations.interface import Audience, Destination
+    from pipeline.destinations.interface import Audience
+    from pipeline.job import Job
     from pipeline.mapping_file import MappingFile
     from pipeline.session import Session
-    from pipeline.settings import Settings
     from pipeline.stages.read import Export
+    from pipeline.subject import Subject
 
 SHARD_BYTES: Final = 256 * 1024 * 1024
 """An export of up to so many bytes is one shard."""
 PACKED: Final = 8
 """How much larger a compressed export is taken to be."""
-RECORDS: Final = (
-    Column.RECORD,
-    Column.LINE,
-    Column.IDENTITY,
-    Column.DECISION,
-    Column.REASON,
-    Column.MESSAGE,
-    Column.WITHHELD,
-    Column.WINNER,
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """A mapping, bound to the audience as it is now."""
-
-    file: MappingFile
-    job: Job
-    audience: Audience
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,38 +67,6 @@ class Planned:
     items: int
 
 
-def destination_of(file: MappingFile, settings: Settings) -> Destination:
-    """The mapping's destination with its options checked. Raises MappingErrors or SettingsError."""
-    name = file.mapping.destination
-    if name not in DESTINATIONS:
-        raise UsageError(f"destination '{name}' is not part of this version; it has: {', '.join(DESTINATIONS)}")
-    url, credentials = settings.url(name), settings.credentials(name)
-    try:
-        return DESTINATIONS[name](url, credentials, file.mapping.options)
-    except ValidationError as error:
-        raise MappingErrors(
-            [file.error(("options", *e["loc"]), e["msg"]) for e in error.errors(include_url=False, include_input=False)]
-        ) from None
-
-
-def bound(file: MappingFile, session: Session) -> tuple[Job, Audience]:
-    """Binds the mapping to the audience as it is now. Raises MappingErrors for what the destination does not have."""
-    audience = session.describe()
-    job = bind(file, audience)
-    problems = session.destination.check(job)
-    if problems:
-        raise MappingErrors([file.error(path, problem) for path, problem in problems])
-    return job, audience
-
-
-def export_of(file: MappingFile, path: Path) -> Export:
-    """Opens the export and compares its header with the mapping. Raises ExportError or MappingErrors."""
-    source = file.mapping.source
-    export = open_export(path, SourceOptions(source.format, source.encoding, source.delimiter))
-    mf.check_header(file, [column for column in export.header if column not in REJECT_COLUMNS])
-    return export
-
-
 def draft(request: Request, subject: Subject, context: Context) -> Draft:
     """Compares the export with the mapping, and opens the run folder."""
     file = subject.file
@@ -135,17 +80,6 @@ def draft(request: Request, subject: Subject, context: Context) -> Draft:
     folder.write_bytes("audience.json", audience_json(subject.audience))
     folder.write_bytes("header.json", json.dumps([c for c in export.header if c not in REJECT_COLUMNS]).encode())
     return Draft(file, export, subject.job, subject.audience, folder, shards, request.full)
-
-
-def job_as_planned(folder: RunFolder) -> Job:
-    """The job of an existing run, from its own copies of mapping and audience."""
-    audience = audience_from_json((folder.path / "audience.json").read_bytes())
-    return renamed(bind(mf.load(folder.path / "mapping.yaml"), audience), folder.manifest())
-
-
-def renamed(job: Job, manifest: Manifest) -> Job:
-    """The job under the name of the mapping that it was planned from, not of the run folder's copy."""
-    return replace(job, mapping=Path(manifest.mapping).stem)
 
 
 def read(draft: Draft, context: Context) -> int:
@@ -196,19 +130,19 @@ def plan_shard(draft: Draft, shard: int, context: Context, session: Session) -> 
     resolved = decide(compared, seen, asked, job)
     wires = {operation: session.destination.encode(job, operation) for operation in Operation}
     items = batch(resolved.changes, job, wires, session.destination.limits)
-    records = pl.concat(
+    whole = pl.concat(
         [
-            _decided(resolved),
-            _superseded(folded.superseded, job),
-            _rejected(validated.rejected),
-            *([_malformed(draft)] if shard == 0 else []),
+            records.decided(resolved),
+            records.superseded(folded, job),
+            records.rejected(validated.rejected),
+            *(_malformed(draft) if shard == 0 else ()),
         ]
     ).sort(Column.RECORD)
-    draft.folder.write_parquet(draft.folder.plan_file("records", shard), records)
+    draft.folder.write_parquet(draft.folder.plan_file("records", shard), whole)
     draft.folder.write_parquet(draft.folder.plan_file("items", shard), items)
-    rejected = records.filter(pl.col(Column.DECISION) == Outcome.REJECTED).height
+    rejected = whole.filter(pl.col(Column.DECISION) == Outcome.REJECTED).height
     figures = Figures(
-        read=records.height,
+        read=whole.height,
         rejected=rejected,
         known=int(resolved.decided.get_column(Column.KNOWN).sum()),
         opt_outs=items.filter(opt_out_of_opt_in(job)).height,
@@ -230,55 +164,9 @@ def _suppression(draft: Draft) -> suppress.Suppression | None:
         raise MappingErrors([draft.file.error(("policy", "suppression"), problem)]) from error
 
 
-def _decided(resolved: Resolved) -> pl.DataFrame:
-    return resolved.decided.with_columns(pl.lit(None, pl.Int64).alias(Column.WINNER)).select(RECORDS)
-
-
-def _superseded(superseded: pl.DataFrame, job: Job) -> pl.DataFrame:
-    return (
-        superseded.with_columns(
-            pl.lit(str(Outcome.SUPERSEDED)).alias(Column.DECISION),
-            pl.lit(str(Reason.FOLDED)).alias(Column.REASON),
-            pl.format("folded into record {}", Column.WINNER).alias(Column.MESSAGE),
-        )
-        .pipe(with_withheld, job)
-        .select(RECORDS)
-    )
-
-
-def _rejected(rejected: pl.DataFrame) -> pl.DataFrame:
-    return rejected.with_columns(
-        pl.lit(str(Outcome.REJECTED)).alias(Column.DECISION),
-        NOTHING_WITHHELD.alias(Column.WITHHELD),
-        pl.lit(None, pl.Int64).alias(Column.WINNER),
-    ).select(RECORDS)
-
-
-def _malformed(draft: Draft) -> pl.DataFrame:
+def _malformed(draft: Draft) -> Iterable[pl.DataFrame]:
     path = draft.folder.path / "source" / MALFORMED
-    if not path.exists():
-        return _rejected(pl.DataFrame(schema=_REJECTED_SCHEMA))
-    said = pl.format("line {}: {}", "line", pl.col("reason").str.replace_all("_", " "))
-    fields = pl.format(" ({} fields, the header has {})", "found", "expected")
-    counted = pl.when(pl.col("found").is_not_null()).then(fields).otherwise(pl.lit(""))
-    return _rejected(
-        pl.read_parquet(path).select(
-            pl.col("record").alias(Column.RECORD),
-            pl.col("line").alias(Column.LINE),
-            pl.lit(None, pl.String).alias(Column.IDENTITY),
-            pl.lit(str(Reason.MALFORMED_RECORD)).alias(Column.REASON),
-            pl.concat_str(said, counted, pl.lit(": "), "raw").alias(Column.MESSAGE),
-        )
-    )
-
-
-_REJECTED_SCHEMA: Final[dict[str, Any]] = {
-    Column.RECORD: pl.Int64,
-    Column.LINE: pl.Int64,
-    Column.IDENTITY: pl.String,
-    Column.REASON: pl.String,
-    Column.MESSAGE: pl.String,
-}
+    return (records.malformed(pl.read_parquet(path)),) if path.exists() else ()
 
 
 def seal(draft: Draft, shards: Sequence[Planned], history: Sequence[int], context: Context) -> Manifest:

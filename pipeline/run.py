@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pipeline import delivering, lock, mapping_file, planning, reporting
 from pipeline.errors import ConsentSyncError, DestinationBusy, GuardTripped, RunFolderError
@@ -13,13 +13,14 @@ from pipeline.ledger import Ledger
 from pipeline.model import RunStatus
 from pipeline.run_folder import Manifest, RunFolder, restrict_new_files
 from pipeline.session import connect
+from pipeline.subject import Subject, bound, destination_of, job_as_planned, renamed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pipeline.binding import Job
     from pipeline.context import Context, Request
     from pipeline.destinations.interface import Audience
+    from pipeline.job import Job
     from pipeline.mapping_file import MappingFile
     from pipeline.session import Session
     from pipeline.summary import Summary
@@ -60,7 +61,7 @@ def plan(request: Request, context: Context) -> Result:
         # A run that holds the destination now records itself, and makes this plan stale.
         with suppress(DestinationBusy), lock.holding(context.home, job.destination, job.account):
             _record_earlier(job, context, ledger)
-        run = _plan(request, planning.Subject(file, job, audience), context, ledger, session)
+        run = _plan(request, Subject(file, job, audience), context, ledger, session)
         return Result(reporting.write_plan(run), _tripped(run.manifest))
 
 
@@ -73,7 +74,7 @@ def sync(request: Request, context: Context) -> Result:
         lock.holding(context.home, job.destination, job.account) as held,
     ):
         _record_earlier(job, context, ledger)
-        run = _plan(request, planning.Subject(file, job, audience), context, ledger, session)
+        run = _plan(request, Subject(file, job, audience), context, ledger, session)
         held.name(run.folder.run_id)
         if (error := _tripped(run.manifest)) is not None:
             return Result(reporting.write_stopped(run), error)
@@ -101,7 +102,7 @@ def resume(run_id: str, context: Context) -> Result:
 def report(run_id: str, context: Context) -> Result:
     """Writes the report again from the run folder and the ledger; asks the destination nothing."""
     folder, manifest = existing(run_id, context)
-    job = planning.job_as_planned(folder)
+    job = job_as_planned(folder)
     with _ledger(context) as ledger:
         run = Run(folder, manifest, job, context, ledger)
         if manifest.status == RunStatus.PLANNED:
@@ -109,16 +110,22 @@ def report(run_id: str, context: Context) -> Result:
         return Result(reporting.write(run, RunStatus(manifest.status)))
 
 
+def runs(context: Context) -> list[dict[str, Any]]:
+    """All runs of the ledger, the last first."""
+    with _ledger(context) as ledger:
+        return ledger.runs()
+
+
 def _record_earlier(job: Job, context: Context, ledger: Ledger) -> None:
     """Runs that were killed have told contacts what the state does not know; whoever plans next must know it."""
     for run_id in ledger.unrecorded(job.destination, job.account):
         with suppress(RunFolderError):
             folder, manifest = existing(run_id, context)
-            delivering.record(Run(folder, manifest, planning.job_as_planned(folder), context, ledger))
+            delivering.record(Run(folder, manifest, job_as_planned(folder), context, ledger))
         ledger.set_status(run_id, str(RunStatus.INTERRUPTED), None)
 
 
-def _plan(request: Request, subject: planning.Subject, context: Context, ledger: Ledger, session: Session) -> Run:
+def _plan(request: Request, subject: Subject, context: Context, ledger: Ledger, session: Session) -> Run:
     perform = context.perform
     draft = perform("open the export", lambda: planning.draft(request, subject, context))
     count = perform("read", lambda: planning.read(draft, context))
@@ -163,16 +170,16 @@ def _go_on(folder: RunFolder, manifest: Manifest, context: Context) -> Result:
     file = mapping_file.load(folder.path / "mapping.yaml")
     with (
         _ledger(context) as ledger,
-        _opened(file, context) as (session, bound, _),
-        lock.holding(context.home, bound.destination, bound.account) as held,
+        _opened(file, context) as (session, now_bound, _),
+        lock.holding(context.home, now_bound.destination, now_bound.account) as held,
     ):
         held.name(folder.run_id)
-        if bound.account != manifest.account:
+        if now_bound.account != manifest.account:
             raise RunFolderError(
                 f"run {folder.run_id} was planned for the account {manifest.account}, and the settings lead to "
-                f"{bound.account}; nothing was sent; correct the settings or plan the export again"
+                f"{now_bound.account}; nothing was sent; correct the settings or plan the export again"
             )
-        job = planning.renamed(bound, manifest)
+        job = renamed(now_bound, manifest)
         ledger.add_run(manifest, job.mapping)
         later = ledger.overtaken_by(folder.run_id)
         if later is not None:
@@ -218,7 +225,7 @@ def _ledger(context: Context) -> Iterator[Ledger]:
 
 @contextmanager
 def _opened(file: MappingFile, context: Context) -> Iterator[tuple[Session, Job, Audience]]:
-    destination = planning.destination_of(file, context.settings)
+    destination = destination_of(file, context.settings)
     with connect(destination, file.mapping.delivery, context.stop, context.patience) as session:
-        job, audience = planning.bound(file, session)
+        job, audience = bound(file, session)
         yield session, job, audience

@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from pipeline.model import Column
-from pipeline.transport import Attempt, Pacer, Patience, Transport
+from pipeline.pacing import Pacer
+from pipeline.transport import Attempt, Patience, Transport
 
 if TYPE_CHECKING:
     import threading
     from collections.abc import Iterator, Sequence
 
-    from pipeline.binding import Job
     from pipeline.destinations.interface import Audience, Destination, Send
+    from pipeline.job import Job
     from pipeline.mapping_file import Delivery
 
 

@@ -12,8 +12,8 @@ from pipeline.model import SEND, UNDELIVERED, Column, Operation, Outcome, RunSta
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pipeline.binding import Job
-    from pipeline.ledger import BatchRow
+    from pipeline.job import Job
+    from pipeline.ledger_rows import BatchRow
 
 
 class Rows(BaseModel):

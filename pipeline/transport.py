@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import re
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -18,9 +17,11 @@ import httpx
 import tenacity
 
 from pipeline.destinations.interface import Kind, Reply, Verdict
-from pipeline.errors import Interrupted, Refused, Unreachable
+from pipeline.errors import Refused, Unreachable
+from pipeline.pacing import Pacer, wait
 
 if TYPE_CHECKING:
+    import threading
     from types import TracebackType
 
     from pipeline.destinations.interface import Send
@@ -53,42 +54,6 @@ class Attempt:
     status: int | None
     verdict: str
     number: int
-
-
-class Pacer:
-    """One pace for all threads: at most `per_second` requests, and one throttled answer slows every caller."""
-
-    def __init__(self, per_second: float | None, stop: threading.Event) -> None:
-        self._gap = 1.0 / per_second if per_second else 0.0
-        self._stop = stop
-        self._lock = threading.Lock()
-        self._next = 0.0
-        self._held_until = 0.0
-
-    def turn(self) -> None:
-        """Waits for this caller's turn. Raises Interrupted when the run is stopped first."""
-        while True:
-            with self._lock:
-                now = time.monotonic()
-                mine = max(self._next, self._held_until, now)
-                self._next = mine + self._gap
-            if mine <= now:
-                return
-            wait(self._stop, mine - now)
-            # Who was already waiting when all were asked to slow down takes another turn.
-            if self._held_until <= mine:
-                return
-
-    def hold(self, seconds: float) -> None:
-        """Nobody sends for so long."""
-        with self._lock:
-            self._held_until = max(self._held_until, time.monotonic() + seconds)
-
-
-def wait(stop: threading.Event, seconds: float) -> None:
-    """Waits; raises Interrupted as soon as the run is stopped."""
-    if stop.wait(max(0.0, seconds)):
-        raise Interrupted("the run was stopped")
 
 
 @dataclass(slots=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from pipeline import mapping_file, planning
+from pipeline import mapping_file
 from pipeline.model import Column, Status
 from pipeline.session import connect
 from pipeline.stages.fold import fold
@@ -15,12 +15,13 @@ from pipeline.stages.map import map_records
 from pipeline.stages.read import LINE, RECORD
 from pipeline.stages.reconcile import FOUND, Found, compare
 from pipeline.stages.validate import validate
+from pipeline.subject import bound, destination_of, export_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pipeline.binding import Job
     from pipeline.context import Context, Request
+    from pipeline.job import Job
 
 WORDS = {Found.CONFIRMED: "match", Found.DIFFERENT: "differ", Found.MISSING: "missing"}
 
@@ -57,11 +58,11 @@ class Verified:
 def verify(request: Request, context: Context) -> Verified:
     """Compares what the export says, folded per contact, with what the destination shows."""
     file = mapping_file.load(request.mapping)
-    destination = planning.destination_of(file, context.settings)
+    destination = destination_of(file, context.settings)
     verified = Verified()
     with connect(destination, file.mapping.delivery, context.stop, context.patience) as session:
-        job, _ = planning.bound(file, session)
-        export = planning.export_of(file, request.export)
+        job, _ = bound(file, session)
+        export = export_of(file, request.export)
         chunks = list(export.chunks())
         columns = [RECORD, LINE, *file.mapping.columns()]
         records = [chunk.records.select(columns) for chunk in chunks]

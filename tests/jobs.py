@@ -15,7 +15,7 @@ from pipeline.destinations.interface import Audience, Field
 from pipeline.model import Channel, Column
 
 if TYPE_CHECKING:
-    from pipeline.binding import Job
+    from pipeline.job import Job
 
 NOW: Final = datetime(2025, 6, 1, 12, tzinfo=UTC)
 NEWS, PROMO = "g-news", "g-promo"

@@ -11,7 +11,7 @@ import typer.main
 
 from pipeline import errors
 from pipeline.cli import app
-from pipeline.destinations.acoustic_connect.adapter import Options
+from pipeline.destinations.acoustic_connect.options import Options
 from pipeline.model import ADVICE
 from pipeline.settings import Settings
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 from textwrap import dedent
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pipeline import mapping_file as mf
-from pipeline.binding import Job, bind
+from pipeline.binding import bind
 from pipeline.destinations.interface import Audience, Field
 from pipeline.model import Channel, Operation
 from tests.jobs import (
@@ -27,6 +27,9 @@ from tests.jobs import (
     target,
 )
 from tests.properties.chain import Person, world_of
+
+if TYPE_CHECKING:
+    from pipeline.job import Job
 
 NEWSLETTERS = {"column": "news", "values": VALUES}
 

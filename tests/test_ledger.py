@@ -10,7 +10,8 @@ import pytest
 
 from pipeline.destinations.interface import Delivery, Exceptional
 from pipeline.errors import SettingsError, StorageError
-from pipeline.ledger import Ledger, Settlement
+from pipeline.ledger import Ledger
+from pipeline.ledger_rows import Settlement
 from pipeline.model import BatchState, Outcome, Reason
 from pipeline.transport import Attempt
 

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from pipeline.destinations.interface import Kind, Verdict
 from pipeline.errors import Interrupted, Refused, Unreachable
-from pipeline.transport import Attempt, Pacer, Patience, Transport, shown
+from pipeline.pacing import Pacer
+from pipeline.transport import Attempt, Patience, Transport, shown
 from tests.delivery.world import KEY, contacts_of
 from tests.destinations.acoustic_connect.bench import adapter
 

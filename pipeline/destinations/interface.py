@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import httpx
     import polars as pl
 
-    from pipeline.binding import Job
+    from pipeline.job import Job
     from pipeline.model import Operation, Reason
 
 

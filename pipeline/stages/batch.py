@@ -12,8 +12,8 @@ from pipeline.stages.precedence import is_opt_out
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pipeline.binding import Job
     from pipeline.destinations.interface import Limits
+    from pipeline.job import Job
 
 OPT_OUT_PHASE = 0
 OTHER_PHASE = 1

@@ -12,7 +12,7 @@ import polars as pl
 
 from pipeline.destinations.interface import Delivery, Exceptional
 from pipeline.errors import ConsentSyncError, Interrupted
-from pipeline.ledger import BatchKey, Settlement
+from pipeline.ledger_rows import BatchKey, Settlement
 from pipeline.model import Column, Outcome, Reason
 from pipeline.stages.reconcile import FOUND, Found, compare, creating
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from datetime import datetime
 
-    from pipeline.binding import Job
     from pipeline.destinations.interface import Destination, Send
+    from pipeline.job import Job
     from pipeline.ledger import Ledger
     from pipeline.session import Session
     from pipeline.transport import Attempt
@@ -196,7 +196,7 @@ class Courier:
         return items.filter(pl.col(Column.RECORD).is_in(again))
 
     def _read_until_shown(self, items: pl.DataFrame, *, patient: bool) -> pl.DataFrame:
-        from pipeline.transport import wait as pause
+        from pipeline.pacing import wait as pause
 
         left, seconds = self.destination.limits.settle_seconds if patient else 0.0, FIRST_PAUSE_SECONDS
         while True:

@@ -12,7 +12,7 @@ from pipeline.stages.precedence import winners
 from pipeline.values import JSON_NULL
 
 if TYPE_CHECKING:
-    from pipeline.binding import Attribute, Job, Target
+    from pipeline.job import Attribute, Job, Target
 
 _LATEST = "_latest_at"
 

@@ -14,7 +14,7 @@ from pipeline.values import JSON_NULL, instant, json_text, typed
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from pipeline.binding import Attribute, Instant, Job, Target, Words
+    from pipeline.job import Attribute, Instant, Job, Target, Words
 
 CLOCK_SKEW: Final = timedelta(days=1)
 

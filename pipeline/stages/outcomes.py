@@ -11,7 +11,7 @@ from pipeline.model import SEND, BatchState, Column, Operation, Outcome, Reason
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pipeline.ledger import BatchKey, BatchRow
+    from pipeline.ledger_rows import BatchKey, BatchRow
 
 SHARD: Final = "shard"
 _STATE: Final = "state"

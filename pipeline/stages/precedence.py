@@ -9,7 +9,7 @@ import polars as pl
 from pipeline.model import STRICTNESS, Column, Status
 
 if TYPE_CHECKING:
-    from pipeline.binding import Target
+    from pipeline.job import Target
 
 
 def strictness(status: pl.Expr) -> pl.Expr:

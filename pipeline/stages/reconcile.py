@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from pipeline.binding import part_of
+from pipeline.job import part_of
 from pipeline.model import Column, Operation, Status
 from pipeline.values import JSON_NULL
 
 if TYPE_CHECKING:
-    from pipeline.binding import Attribute, Job, Target
+    from pipeline.job import Attribute, Job, Target
 
 FOUND = "found"
 _SEEN = "@seen"

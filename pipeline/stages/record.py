@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from pipeline.model import Column, Operation, Outcome, Reason
-from pipeline.stages.resolve import fingerprint
+from pipeline.stages.told import fingerprint
 from pipeline.state import TOLD_AT, TOLD_RUN
 from pipeline.values import JSON_NULL
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from pipeline.binding import Attribute, Job
+    from pipeline.job import Attribute, Job
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from pipeline.stages.addresses import normalise_emails, normalise_phones
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pipeline.binding import Attribute, Job
+    from pipeline.job import Attribute, Job
 
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 

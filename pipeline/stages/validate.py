@@ -17,7 +17,7 @@ from pipeline.stages.precedence import permits
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from pipeline.binding import Attribute, Job, Target
+    from pipeline.job import Attribute, Job, Target
 
 MANGLED: Final = r"^[+-]?\d([.,]\d+)?[eE]\+\d+$"
 """A spreadsheet's 4.41E+11: the digits after the first few are lost."""

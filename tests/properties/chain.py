@@ -8,21 +8,22 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from pipeline.binding import part_of
 from pipeline.destinations.acoustic_connect import encode
 from pipeline.destinations.acoustic_connect.contacts import frame_of
 from pipeline.destinations.acoustic_connect.wire import Contact
 from pipeline.destinations.interface import Exceptional, Limits
-from pipeline.ledger import BatchRow
+from pipeline.job import part_of
+from pipeline.ledger_rows import BatchRow
 from pipeline.model import BatchState, Column, Operation, Outcome, Reason
 from pipeline.session import one_row_per_identity
-from pipeline.stages import suppress
+from pipeline.stages import records, suppress
 from pipeline.stages.batch import batch
 from pipeline.stages.fold import fold
 from pipeline.stages.map import cell, map_records
 from pipeline.stages.outcomes import settle
 from pipeline.stages.record import told
-from pipeline.stages.resolve import NOTHING_WITHHELD, against_state, decide, to_ask, with_withheld
+from pipeline.stages.resolve import decide
+from pipeline.stages.told import against_state, to_ask
 from pipeline.stages.validate import validate
 from pipeline.state import SCHEMA, bucket_of, merge
 
@@ -30,19 +31,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
 
-    from pipeline.binding import Job
+    from pipeline.job import Job
 
 LIMITS = Limits(100, 1 << 20, 100, 30.0, 0.0)
-RECORDS = (
-    Column.RECORD,
-    Column.LINE,
-    Column.IDENTITY,
-    Column.DECISION,
-    Column.REASON,
-    Column.MESSAGE,
-    Column.WITHHELD,
-    Column.WINNER,
-)
 
 
 @dataclass(slots=True)
@@ -150,17 +141,8 @@ class World:
         resolved = decide(compared, one_row_per_identity(self.contacts.read(asked.unique())), asked, job)
         wires = {operation: encode.item(job, operation) for operation in Operation}
         items = batch(resolved.changes, job, wires, limits)
-        no_winner = pl.lit(None, pl.Int64).alias(Column.WINNER)
-        rejected = validated.rejected.with_columns(
-            pl.lit(str(Outcome.REJECTED)).alias(Column.DECISION), NOTHING_WITHHELD.alias(Column.WITHHELD), no_winner
-        )
-        superseded = folded.superseded.with_columns(
-            pl.lit(str(Outcome.SUPERSEDED)).alias(Column.DECISION),
-            pl.lit(str(Reason.FOLDED)).alias(Column.REASON),
-            pl.lit("").alias(Column.MESSAGE),
-        ).pipe(with_withheld, job)
-        frames = [resolved.decided.with_columns(no_winner), superseded, rejected]
-        return Plan(pl.concat([frame.select(RECORDS) for frame in frames]), items, identities)
+        frames = [records.decided(resolved), records.superseded(folded, job), records.rejected(validated.rejected)]
+        return Plan(pl.concat(frames), items, identities)
 
     def carry_out(self, plan: Plan) -> pl.DataFrame:
         """Sends every batch of a plan, phase by phase; returns the outcomes and remembers what was told."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import polars as pl
 from hypothesis import strategies as st
 
-from pipeline.binding import part_of
+from pipeline.job import part_of
 from pipeline.model import Column
 from pipeline.state import SCHEMA, bucket_of
 from tests.jobs import EMAIL_AND_SMS, NEWS, NOW, PROMO, job_of, target
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from hypothesis.strategies import SearchStrategy
 
-    from pipeline.binding import Job
+    from pipeline.job import Job
 
 Row = dict[str, str]
 Past = dict[str, dict[str, tuple[str, datetime | None]]]

@@ -10,7 +10,7 @@ import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.binding import part_of
+from pipeline.job import part_of
 from pipeline.model import Column, Outcome
 from pipeline.summary import Tally
 from tests.jobs import NOW, records_of
@@ -18,7 +18,7 @@ from tests.properties.chain import LIMITS, Person, Plan, World, shards_of, world
 from tests.properties.exports import PEOPLE, Past, Row, exports, jobs, pasts, people, state_of
 
 if TYPE_CHECKING:
-    from pipeline.binding import Job
+    from pipeline.job import Job
 
 SHARDS = st.sampled_from([1, 2, 4])
 

@@ -15,7 +15,7 @@ from tests.properties.exports import PEOPLE, Past, Row, exports, jobs, opt_outs,
 from tests.properties.reference import Rules, Witnesses, statuses_to_send
 
 if TYPE_CHECKING:
-    from pipeline.binding import Job
+    from pipeline.job import Job
 
 MANY = settings(max_examples=2 * settings().max_examples)
 """This is what the product exists for, and one plan is an example."""

@@ -17,7 +17,7 @@ from tests.properties.chain import Person, world_of
 from tests.properties.exports import PEOPLE, Past, Row, exports, jobs, pasts, people, state_of
 
 if TYPE_CHECKING:
-    from pipeline.binding import Job
+    from pipeline.job import Job
 
 SILENT = st.sampled_from(["", "N", "C", "maybe", "OPT_IN", "yes", "1", "NULL", "  "])
 """Cells that the mapping's `values` does not list as a permission."""

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from pipeline.destinations.interface import Exceptional
-from pipeline.ledger import BatchRow
+from pipeline.ledger_rows import BatchRow
 from pipeline.model import Column, Outcome, Reason
 from pipeline.stages.outcomes import settle
 from tests.jobs import NOW, job_of, records_of

@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.model import Column, Outcome
 from pipeline.stages.record import Told, told
-from pipeline.stages.resolve import fingerprint
+from pipeline.stages.told import fingerprint
 from tests.jobs import NOW, job_of, records_of
 from tests.properties.chain import world_of
 

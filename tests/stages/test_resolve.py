@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from pipeline.model import Column, Outcome
-from tests.jobs import NEWS, NOW, PROMO, job_of, records_of, target
+from pipeline.model import Channel, Column, Outcome
+from tests.jobs import AUDIENCE, NEWS, NOW, PROMO, job_of, records_of, target
 from tests.properties.chain import Person, World, world_of
 from tests.properties.exports import state_of
 
@@ -315,6 +316,25 @@ def test_a_new_contact_gets_its_addresses_whatever_is_written() -> None:
     assert here.contacts.people["1"].attributes == {"Member No": "1", **ADDRESSED}
     assert synced(here, {"email_ok": "N", "email": "other@example.com"})[0] == "updated"
     assert here.contacts.people["1"].attributes["Email"] == "ann@example.com"
+
+
+SILENT: dict[str, tuple[Row, tuple[str, str | None]]] = {
+    "blank": ({}, ("held", "consent_missing")),
+    "not listed": ({"email_ok": "maybe"}, ("held", "consent_missing")),
+    "cleared, which a new contact cannot be": ({"email_ok": "C"}, ("held", "consent_missing")),
+    "an opt-out": ({"email_ok": "N"}, ("created", None)),
+    "a permission": ({"email_ok": "P"}, ("created", None)),
+    "no address that it would be for": ({"email": "", "sms_ok": "N"}, ("created", None)),
+}
+
+
+@pytest.mark.parametrize(("row", "expected"), SILENT.values(), ids=SILENT)
+def test_silence_about_a_new_contact_is_no_consent(row: Row, expected: tuple[str, str | None]) -> None:
+    """Where the destination opts a new contact in by itself, one whose status nobody says is not created."""
+    implicit = replace(AUDIENCE, implicit_opt_in=frozenset({Channel.EMAIL}))
+    here = world_of(job_of(implicit, delivery={"mode": "upsert"}), NOW)
+    assert synced(here, {**BROUGHT, "sms_ok": "N", **row})[:2] == expected
+    assert synced(world_of(here.job, NOW, {"1": person()}), {**BROUGHT, **row})[0] != "created"
 
 
 @pytest.mark.rule("AC-14")

@@ -12,7 +12,7 @@ from pipeline.stages.validate import Validated, validate
 from tests.jobs import NOW, job_of, records_of
 
 if TYPE_CHECKING:
-    from pipeline.binding import Attribute, Target
+    from pipeline.job import Attribute, Target
 
 ATTRIBUTES = {"Birthday": "dob", "Points": "points", "Active": "active", "Tags": "tags"}
 

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import httpx
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from pipeline.destinations.acoustic_connect import encode, wire
+from pipeline.destinations.acoustic_connect.audience import audience_of
 from pipeline.destinations.acoustic_connect.contacts import frame_of
 from pipeline.destinations.acoustic_connect.isolate import Isolation
+from pipeline.destinations.acoustic_connect.options import Options
 from pipeline.destinations.acoustic_connect.refusals import HALTS, TRANSIENT, blamed
 from pipeline.destinations.interface import Audience, Delivery, Kind, Limits, Reply, Send, Verdict
-from pipeline.destinations.interface import Field as AudienceField
 from pipeline.errors import Refused, Unreachable
 from pipeline.model import Channel, Column, Operation, Status
 
@@ -23,52 +24,14 @@ if TYPE_CHECKING:
 
     import polars as pl
 
-    from pipeline.binding import Job, Path
-
-TYPES: Final = {
-    "TEXT": "text",
-    "NUMBER": "number",
-    "BOOLEAN": "boolean",
-    "DATE": "date",
-    "ARRAY": "list",
-    "JSON": "any",
-}
-
+    from pipeline.job import Job, Path
 
 Shape = TypeVar("Shape", bound=BaseModel)
-
 
 SILENCE_OPTS_IN: Final = (
     "without `consent` the platform opts every new contact in by itself; map consent, or set "
     "`options.implicit_email_opt_in: false` if your account does not do so"
 )
-
-
-class Options(BaseModel):
-    """`options:` of a mapping for Acoustic Connect."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    data_set_id: str | None = Field(None, description="The audience. Needed by the dataset generation.")
-    api_generation: wire.Generation = Field("dataset", description="Which of the vendor's two schemas the account has.")
-    extra_headers: dict[str, str] = Field(default_factory=dict, description="Sent with every request, e.g. a region.")
-    max_body_bytes: Annotated[int, Field(ge=10_000)] = Field(1 << 20, description="Largest request body in bytes.")
-    timeout_seconds: Annotated[float, Field(gt=0)] = Field(35.0, description="Longest wait for one answer.")
-    settle_seconds: Annotated[float, Field(ge=0)] = Field(
-        60.0, description="How long a write may take to show on reading."
-    )
-    implicit_email_opt_in: bool | None = Field(
-        None,
-        description="Whether the platform opts a new contact with an e-mail address in where nothing is said of it; "
-        "left out: so in the dataset generation.",
-    )
-    read_page_size: Annotated[int, Field(ge=1, le=1000)] = Field(100, description="Contacts read at once.")
-
-    @property
-    def opts_email_in(self) -> bool:
-        """Whether silence on EMAIL is taken as an opt-in when a contact is created."""
-        implicit = self.implicit_email_opt_in
-        return self.api_generation == "dataset" if implicit is None else implicit
 
 
 class AcousticConnect:
@@ -106,7 +69,7 @@ class AcousticConnect:
                 f"no audience '{wanted}' (the account has: {found}); set `options.data_set_id` in the mapping"
             )
         implicit = frozenset({Channel.EMAIL} if self.options.opts_email_in else ())
-        return replace(_audience(chosen[0]), implicit_opt_in=implicit)
+        return replace(audience_of(chosen[0]), implicit_opt_in=implicit)
 
     def check(self, job: Job) -> Sequence[tuple[Path, str]]:
         """What the configured generation cannot take (AC-06, AC-17)."""
@@ -220,22 +183,6 @@ class AcousticConnect:
 def build(url: str, credentials: Mapping[str, str], options: Mapping[str, Any]) -> AcousticConnect:
     """Raises pydantic's ValidationError where the mapping's options cannot be used."""
     return AcousticConnect(url, credentials, Options.model_validate(options))
-
-
-def _audience(data_set: wire.DataSet) -> Audience:
-    fields = {}
-    for attribute in data_set.attributes or ():
-        identity = attribute.identifyAs or wire.Identity()
-        channels = frozenset(Channel(c) for c in identity.channels or () if c in set(Channel))
-        fields[attribute.name] = AudienceField(
-            attribute.name,
-            TYPES.get(attribute.type, "any"),
-            channels,
-            is_key=bool(identity.key),
-            decimals=attribute.decimalPrecision,
-        )
-    groups = {group.id: group.name for group in data_set.consentGroups or ()}
-    return Audience(data_set.dataSetId, data_set.name or data_set.dataSetId, fields, groups)
 
 
 def _asked(reply: Reply, name: str, shape: type[Shape]) -> Shape:

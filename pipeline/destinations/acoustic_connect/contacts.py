@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from pipeline.binding import part_of, reach_of
+from pipeline.job import part_of, reach_of
 from pipeline.model import Channel, Column
 from pipeline.values import typed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pipeline.binding import Attribute, Job
     from pipeline.destinations.acoustic_connect.wire import Consent, Contact
+    from pipeline.job import Attribute, Job
 
 MIXED = "MIXED"
 """A group whose channels have different statuses."""

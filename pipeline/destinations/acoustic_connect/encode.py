@@ -13,7 +13,7 @@ from pipeline.values import json_text
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pipeline.binding import Job, Target
+    from pipeline.job import Job, Target
 
 
 def item(job: Job, operation: Operation) -> pl.Expr:

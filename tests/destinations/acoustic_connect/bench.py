@@ -19,8 +19,8 @@ from tests.delivery.world import DATA_SET_ID, FAST, KEY, World
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from pipeline.binding import Job
     from pipeline.destinations.interface import Delivery
+    from pipeline.job import Job
     from pipeline.transport import Patience
 
 

@@ -209,19 +209,6 @@ def test_no_text_breaks_out_of_its_row(identity: str, name: str) -> None:
     }
 
 
-IMPLICIT = (
-    "the dataset generation opts a new contact with an address in to EMAIL where nothing is said (contract A11), "
-    "and a create says nothing where the status is blank, held or unlisted"
-)
-
-
-@pytest.mark.xfail(strict=True, reason=IMPLICIT)
-@pytest.mark.parametrize("word", ["", "maybe"])
-def test_a_new_contact_with_an_address_always_has_its_status_said(word: str) -> None:
-    """No default leads to OPT_IN anywhere: not the vendor's either."""
-    assert [entry["channel"] for entry in created({**BROUGHT, "email_ok": word})["consent"]["channels"]] == ["EMAIL"]
-
-
 READ: dict[str, tuple[Any, dict[str, str]]] = {
     "nothing": (None, {}),
     "channels": ({"channels": [{"channel": "EMAIL", "status": "OPT_IN"}]}, {"EMAIL": "OPT_IN"}),

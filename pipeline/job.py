@@ -1,0 +1,165 @@
+"""A job: a mapping bound to a destination. Everything that the stages need to know, and nothing that they must not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from pipeline.model import Channel, Operation
+
+if TYPE_CHECKING:
+    from pipeline.mapping_file import Delivery, Guards, Policy
+
+Path = tuple[str | int, ...]
+"""Where in a mapping something stands."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """One attribute to write. `part` is its name in frames, ledger and reports."""
+
+    name: str
+    column: str
+    type: str
+    path: Path
+    format: str | None = None
+    blank: str = "keep"
+    channels: tuple[Channel, ...] = ()
+    """Those that it is the address of; none for any other attribute."""
+    region: str | None = None
+    decimals: int | None = None
+
+    @property
+    def part(self) -> str:
+        """The column that holds its value as JSON text; null: nothing to send; `null`: clear it."""
+        return f"attribute:{self.name}"
+
+    @property
+    def reason(self) -> str:
+        """The column that holds why it is withheld."""
+        return f"{self.part}@reason"
+
+
+@dataclass(frozen=True, slots=True)
+class Instant:
+    """When consent was given or withdrawn: a column of times. `format` None: ISO 8601."""
+
+    column: str
+    format: str | None
+    timezone: str
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """A column whose words stand for other words, or a constant. Words are compared trimmed, without case."""
+
+    column: str | None = None
+    constant: str | None = None
+    values: dict[str, str] | None = None
+    """Cell in lower case -> word; None: the cell as it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One thing that consent is given for: a channel, a group, or a channel of a group."""
+
+    key: str
+    """`EMAIL`, `group:ID`, `group:ID:EMAIL`."""
+    label: str
+    """As people know it: `EMAIL`, `Newsletters`, `Promotions/EMAIL`."""
+    path: Path
+    status: Words
+    at: Instant | None = None
+    evidence: Words | None = None
+    channel: Channel | None = None
+    group_id: str | None = None
+    overlaps: tuple[str, ...] = ()
+    """Keys of targets, its own first, whose opt-out a permission for this target would undo."""
+
+    @property
+    def part(self) -> str:
+        """The column that holds the status."""
+        return part_of(self.key)
+
+    @property
+    def at_column(self) -> str:
+        """The column that holds when consent was given or withdrawn (UTC), null where unknown."""
+        return f"{self.part}@at"
+
+    @property
+    def source(self) -> str:
+        """The column that holds how consent was given."""
+        return f"{self.part}@source"
+
+    @property
+    def before(self) -> str:
+        """The column that holds the status before this run."""
+        return f"{self.part}@before"
+
+    @property
+    def reason(self) -> str:
+        """The column that holds why it is withheld."""
+        return f"{self.part}@reason"
+
+
+def reach_of(channel: Channel) -> str:
+    """The column that says whether the destination has an address of the channel for the contact."""
+    return f"reach:{channel}"
+
+
+def part_of(key: str) -> str:
+    """The status column of a target's key."""
+    return f"consent:{key}"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A bound mapping: everything that the stages need to know, and nothing that they must not."""
+
+    destination: str
+    account: str
+    mapping: str
+    identity_column: str
+    identity_field: str
+    """The destination's attribute that holds the identity."""
+    identity_is_key: bool
+    attributes: tuple[Attribute, ...]
+    targets: tuple[Target, ...]
+    null_values: frozenset[str]
+    policy: Policy
+    delivery: Delivery
+    guards: Guards
+    implicit_opt_in: frozenset[Channel] = field(default_factory=frozenset)
+    """Channels that the destination opts a new contact in to where nothing is said of them."""
+    channel_fields: dict[Channel, tuple[str, ...]] = field(default_factory=dict)
+    """Channel -> the destination's attributes that hold its address, mapped or not."""
+
+    @property
+    def addresses(self) -> tuple[Attribute, ...]:
+        """The attributes that a channel is reached by."""
+        return tuple(attribute for attribute in self.attributes if attribute.channels)
+
+    @property
+    def written_attributes(self) -> tuple[Attribute, ...]:
+        """The attributes that `policy.write` lets through; on create, addresses go in any case."""
+        return self.attributes if "attributes" in self.policy.write else ()
+
+    def address_of(self, channel: Channel | None) -> Attribute | None:
+        """The mapped address of a channel."""
+        return next((address for address in self.addresses if channel in address.channels), None)
+
+    @property
+    def known_keys(self) -> tuple[str, ...]:
+        """Keys of all targets whose status is asked for before a write, each once."""
+        return tuple(dict.fromkeys(key for target in self.targets for key in target.overlaps))
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """Part -> name for people."""
+        return {a.part: a.name for a in self.attributes} | {t.part: t.label for t in self.targets}
+
+    def sent_attributes(self, operation: Operation) -> tuple[Attribute, ...]:
+        """The attributes that travel with this operation: a new contact needs its addresses whatever `write` says."""
+        if operation is Operation.CREATE and not self.written_attributes:
+            return self.addresses
+        return self.written_attributes

@@ -1,0 +1,85 @@
+"""What the ledger is told and tells: settlements, batches and requests, as rows of its tables."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from pipeline.destinations.interface import Delivery, Exceptional
+from pipeline.model import BatchState, Outcome, Reason
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
+
+    from pipeline.transport import Attempt
+
+BatchKey = tuple[int, int]
+"""(shard, batch)"""
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What came of a batch, and the requests it took."""
+
+    key: BatchKey
+    delivery: Delivery
+    attempts: Sequence[Attempt]
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class BatchRow:
+    """A batch as the ledger has it."""
+
+    state: str
+    attempts: int
+    expected: int
+    reported: int
+    exceptional: tuple[Exceptional, ...] = field(default_factory=tuple)
+
+    @property
+    def clear(self) -> bool:
+        """Whether it is settled and no record of it is unknown: there is nothing left to ask or to send."""
+        return self.state == BatchState.SETTLED and not any(e.unknown for e in self.exceptional)
+
+
+def settled_row(run_id: str, settlement: Settlement) -> dict[str, Any]:
+    shard, batch = settlement.key
+    delivery = settlement.delivery
+    said = [[e.record, e.outcome, e.reason, e.message] for e in delivery.exceptional]
+    return {
+        "of_run": run_id,
+        "of_shard": shard,
+        "of_batch": batch,
+        "made": len(settlement.attempts),
+        "expected": delivery.expected,
+        "reported": delivery.reported,
+        "exceptional": json.dumps(said, ensure_ascii=False),
+        "settled_at": settlement.at,
+    }
+
+
+def request_rows(run_id: str, attempts: Iterable[Attempt], key: BatchKey | None) -> list[dict[str, Any]]:
+    shard, batch = key or (None, None)
+    return [
+        {
+            "run_id": run_id,
+            "shard": shard,
+            "batch": batch,
+            "at": a.at,
+            "seconds": a.seconds,
+            "status": a.status,
+            "verdict": a.verdict,
+            "number": a.number,
+        }
+        for a in attempts
+    ]
+
+
+def exceptional(text: str) -> tuple[Exceptional, ...]:
+    return tuple(
+        Exceptional(record, Outcome(outcome) if outcome else None, Reason(reason), message)
+        for record, outcome, reason, message in json.loads(text)
+    )

@@ -1,0 +1,78 @@
+"""What a run is about: a mapping, bound to a destination as it is now or as it was planned, and the export it reads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from pipeline import mapping_file as mf
+from pipeline.binding import bind
+from pipeline.destinations import DESTINATIONS
+from pipeline.destinations.interface import audience_from_json
+from pipeline.errors import MappingErrors, UsageError
+from pipeline.rejects import REJECT_COLUMNS
+from pipeline.stages.read import SourceOptions, open_export
+
+if TYPE_CHECKING:
+    from pipeline.destinations.interface import Audience, Destination
+    from pipeline.job import Job
+    from pipeline.mapping_file import MappingFile
+    from pipeline.run_folder import Manifest, RunFolder
+    from pipeline.session import Session
+    from pipeline.settings import Settings
+    from pipeline.stages.read import Export
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A mapping, bound to the audience as it is now."""
+
+    file: MappingFile
+    job: Job
+    audience: Audience
+
+
+def destination_of(file: MappingFile, settings: Settings) -> Destination:
+    """The mapping's destination with its options checked. Raises MappingErrors or SettingsError."""
+    name = file.mapping.destination
+    if name not in DESTINATIONS:
+        raise UsageError(f"destination '{name}' is not part of this version; it has: {', '.join(DESTINATIONS)}")
+    url, credentials = settings.url(name), settings.credentials(name)
+    try:
+        return DESTINATIONS[name](url, credentials, file.mapping.options)
+    except ValidationError as error:
+        raise MappingErrors(
+            [file.error(("options", *e["loc"]), e["msg"]) for e in error.errors(include_url=False, include_input=False)]
+        ) from None
+
+
+def bound(file: MappingFile, session: Session) -> tuple[Job, Audience]:
+    """Binds the mapping to the audience as it is now. Raises MappingErrors for what the destination does not have."""
+    audience = session.describe()
+    job = bind(file, audience)
+    problems = session.destination.check(job)
+    if problems:
+        raise MappingErrors([file.error(path, problem) for path, problem in problems])
+    return job, audience
+
+
+def export_of(file: MappingFile, path: Path) -> Export:
+    """Opens the export and compares its header with the mapping. Raises ExportError or MappingErrors."""
+    source = file.mapping.source
+    export = open_export(path, SourceOptions(source.format, source.encoding, source.delimiter))
+    mf.check_header(file, [column for column in export.header if column not in REJECT_COLUMNS])
+    return export
+
+
+def job_as_planned(folder: RunFolder) -> Job:
+    """The job of an existing run, from its own copies of mapping and audience."""
+    audience = audience_from_json((folder.path / "audience.json").read_bytes())
+    return renamed(bind(mf.load(folder.path / "mapping.yaml"), audience), folder.manifest())
+
+
+def renamed(job: Job, manifest: Manifest) -> Job:
+    """The job under the name of the mapping that it was planned from, not of the run folder's copy."""
+    return replace(job, mapping=Path(manifest.mapping).stem)
