@@ -138,6 +138,8 @@ class _Binder:
                 given.column,
                 given.type or (TEXT if field.type == "any" else field.type),
                 path,
+                # An address is one wherever it is mapped: normalised, suppressed, and never a silent opt-in.
+                channels=tuple(sorted(field.channels)),
                 format=given.format,
                 blank=given.blank,
                 decimals=field.decimals,

@@ -86,12 +86,13 @@ def check(
     mapping: MappingArgument,
     export: Annotated[Path | None, typer.Option("--export", metavar="FILE", help="Compare with this export.")] = None,
     online: Annotated[bool, typer.Option("--online", help="Compare with the destination's audience too.")] = False,
+    home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Check a mapping: alone, against an export's header and values, and (--online) against the audience."""
     from pipeline import checking
 
-    found = checking.check(mapping, export, online=_context(None) if online else None)
+    found = checking.check(mapping, export, online=_context(home) if online else None)
     if as_json:
         _print_json(found.document())
     for line in found.lines():

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pipeline.session import Session
 
 
-def deliver(run: Run, session: Session) -> None:
+def deliver(run: Run, session: Session, *, watchful: bool) -> None:
     """Settles what is not settled yet or unknown. Raises what stopped it, after the batches in flight."""
     done = run.ledger.batches(run.folder.run_id)
     total = run.manifest.batches
@@ -36,7 +36,9 @@ def deliver(run: Run, session: Session) -> None:
         count += 1
         run.context.progress("deliver", count, total)
 
-    deliverer = Deliverer(run.job, session, run.ledger, run.folder.run_id, run.context.stop, run.context.clock, settled)
+    deliverer = Deliverer(
+        run.job, session, run.ledger, run.folder.run_id, run.context.stop, run.context.clock, settled, watchful
+    )
     try:
         for phase in (OPT_OUT_PHASE, OTHER_PHASE):
             deliverer.deliver(_batches(run, phase, done))

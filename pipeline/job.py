@@ -101,6 +101,12 @@ class Target:
         """The column that holds why it is withheld."""
         return f"{self.part}@reason"
 
+    @property
+    def shown_keys(self) -> tuple[str, ...]:
+        """The overlapping keys as a destination shows them: a group's own status there is only that of its channels."""
+        whole_group = f"group:{self.group_id}"
+        return tuple(key for key in self.overlaps if self.channel is None or key != whole_group)
+
 
 def reach_of(channel: Channel) -> str:
     """The column that says whether the destination has an address of the channel for the contact."""

@@ -185,7 +185,11 @@ class Ledger:
             sa.select(other.c.run_id)
             .join(BATCHES, BATCHES.c.run_id == other.c.run_id)
             .join(mine, (mine.c.destination == other.c.destination) & (mine.c.account == other.c.account))
-            .where(mine.c.run_id == run_id, other.c.run_id != run_id, BATCHES.c.begun_at > mine.c.planned_at)
+            .where(
+                mine.c.run_id == run_id,
+                other.c.run_id != run_id,
+                sa.func.coalesce(BATCHES.c.settled_at, BATCHES.c.begun_at) > mine.c.planned_at,
+            )
         )
         with self._begin() as connection:
             return connection.scalar(later.limit(1))

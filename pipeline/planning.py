@@ -17,7 +17,7 @@ from pipeline.run_folder import GuardFigure, Manifest, RunFolder
 from pipeline.session import one_row_per_identity
 from pipeline.stages import records, suppress
 from pipeline.stages.batch import batch
-from pipeline.stages.fold import fold
+from pipeline.stages.fold import fold, hold_against
 from pipeline.stages.guard import Figures, judge
 from pipeline.stages.map import cell, map_records
 from pipeline.stages.resolve import decide
@@ -29,6 +29,7 @@ from pipeline.summary import opt_out_of_opt_in, raised_to_opt_in, transitions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from datetime import datetime
 
     from pipeline.context import Context, Request
     from pipeline.destinations.interface import Audience
@@ -55,6 +56,8 @@ class Draft:
     folder: RunFolder
     shards: int
     full: bool
+    begun_at: datetime
+    """Before anything was read: whatever is written to the destination from now on makes the plan stale."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +78,12 @@ def draft(request: Request, subject: Subject, context: Context) -> Draft:
     shards = 1
     while shards < BUCKETS and export.size_bytes * packed > shards * SHARD_BYTES:
         shards *= 2
-    folder = RunFolder.create(context.home, file.path.stem, context.clock())
+    now = context.clock()
+    folder = RunFolder.create(context.home, file.path.stem, now)
     folder.write_bytes("mapping.yaml", file.path.read_bytes())
     folder.write_bytes("audience.json", audience_json(subject.audience))
     folder.write_bytes("header.json", json.dumps([c for c in export.header if c not in REJECT_COLUMNS]).encode())
-    return Draft(file, export, subject.job, subject.audience, folder, shards, request.full)
+    return Draft(file, export, subject.job, subject.audience, folder, shards, request.full, now)
 
 
 def read(draft: Draft, context: Context) -> int:
@@ -118,15 +122,18 @@ def plan_shard(draft: Draft, shard: int, context: Context, session: Session) -> 
     columns = {c: pl.Int64 if c in (Column.RECORD, Column.LINE) else pl.String for c in used}
     source = pl.read_parquet(files, columns=used) if files else pl.DataFrame(schema=columns)
     validated = validate(map_records(source, job, context.clock()), job)
-    folded = fold(validated.valid, job)
+    folded = hold_against(fold(validated.valid, job), validated.witnesses, job)
     identities = folded.identities
-    if (suppression := _suppression(draft)) is not None:
+    suppression = _suppression(draft)
+    if suppression is not None:
         identities = suppress.mark(identities, suppression, job)
     told = State(context.home, job.destination, job.account).read(buckets_of_shard(shard, draft.shards))
     compared = against_state(identities, told, job, full=draft.full)
     asked = to_ask(compared, job)
     context.progress(f"shard {shard + 1} of {draft.shards}: asking the destination about contacts", 0, asked.len())
     seen = one_row_per_identity(session.read(job, asked.unique(maintain_order=True).to_list()))
+    if suppression is not None:
+        seen = suppress.mark(seen, suppression, job)
     resolved = decide(compared, seen, asked, job)
     wires = {operation: session.destination.encode(job, operation) for operation in Operation}
     items = batch(resolved.changes, job, wires, session.destination.limits)
@@ -169,7 +176,7 @@ def _malformed(draft: Draft) -> Iterable[pl.DataFrame]:
     return (records.malformed(pl.read_parquet(path)),) if path.exists() else ()
 
 
-def seal(draft: Draft, shards: Sequence[Planned], history: Sequence[int], context: Context) -> Manifest:
+def seal(draft: Draft, shards: Sequence[Planned], history: Sequence[int]) -> Manifest:
     """Judges the guards and writes the manifest with the plan's hash."""
     figures = Figures(
         read=sum(s.figures.read for s in shards),
@@ -198,7 +205,7 @@ def seal(draft: Draft, shards: Sequence[Planned], history: Sequence[int], contex
         shards=draft.shards,
         read=figures.read,
         plan_hash="",
-        planned_at=context.clock().isoformat(),
+        planned_at=draft.begun_at.isoformat(),
         guards=[
             GuardFigure(name=g.name, limit=g.limit, figure=g.figure, says=g.says, tripped=g.tripped) for g in judged
         ],

@@ -78,7 +78,7 @@ def sync(request: Request, context: Context) -> Result:
         held.name(run.folder.run_id)
         if (error := _tripped(run.manifest)) is not None:
             return Result(reporting.write_stopped(run), error)
-        return _carry_out(run, session)
+        return _carry_out(run, session, watchful=False)
 
 
 def apply(run_id: str, context: Context, *, approve: str | None = None) -> Result:
@@ -137,18 +137,23 @@ def _plan(request: Request, subject: Subject, context: Context, ledger: Ledger, 
     ]
     planning.require_complete(draft, count, shards)
     history = ledger.history(subject.job.destination, subject.job.account, subject.job.mapping)
-    manifest = perform("guard", lambda: planning.seal(draft, shards, history, context))
+    manifest = perform("guard", lambda: planning.seal(draft, shards, history))
     ledger.add_run(manifest, subject.job.mapping)
     ledger.log_requests(manifest.run_id, session.take_log())
     return Run(draft.folder, manifest, subject.job, context, ledger)
 
 
-def _carry_out(run: Run, session: Session) -> Result:
-    """deliver -> reconcile -> record -> report. What stops delivery is reported, and returned with the summary."""
+def _carry_out(run: Run, session: Session, *, watchful: bool) -> Result:
+    """deliver -> reconcile -> record -> report. What stops delivery is reported, and returned with the summary.
+
+    `watchful`: the plan is not of this moment, so permissions are compared with the destination once more.
+    """
     perform, error = run.context.perform, None
+    # Until it is recorded what came of it, the run counts as killed, should it be.
+    run.ledger.set_status(run.folder.run_id, str(RunStatus.PLANNED), None)
     status = None
     try:
-        perform("deliver", lambda: delivering.deliver(run, session))
+        perform("deliver", lambda: delivering.deliver(run, session, watchful=watchful))
     except ConsentSyncError as stopped:
         error, status = stopped, delivering.status_after(stopped)
     finally:
@@ -177,7 +182,7 @@ def _go_on(folder: RunFolder, manifest: Manifest, context: Context) -> Result:
         if now_bound.account != manifest.account:
             raise RunFolderError(
                 f"run {folder.run_id} was planned for the account {manifest.account}, and the settings lead to "
-                f"{now_bound.account}; nothing was sent; correct the settings or plan the export again"
+                f"{now_bound.account}; nothing was done; correct the settings or plan the export again"
             )
         job = renamed(now_bound, manifest)
         ledger.add_run(manifest, job.mapping)
@@ -187,7 +192,7 @@ def _go_on(folder: RunFolder, manifest: Manifest, context: Context) -> Result:
                 f"run {later} has written to this destination since {folder.run_id} was planned; its plan is stale: "
                 "plan the export again"
             )
-        return _carry_out(Run(folder, manifest, job, context, ledger), session)
+        return _carry_out(Run(folder, manifest, job, context, ledger), session, watchful=True)
 
 
 def _tripped(manifest: Manifest) -> GuardTripped | None:

@@ -203,7 +203,7 @@ class RunFolder:
         if not whole or self.sealed_hash(manifest) != manifest.plan_hash:
             raise RunFolderError(
                 f"the files of run {self.run_id} are not those that were planned (expected plan hash "
-                f"{manifest.plan_hash[:12]}); nothing was sent; plan the export again"
+                f"{manifest.plan_hash[:12]}), so nothing is done with them; plan the export again"
             )
 
 

@@ -15,6 +15,7 @@ import polars as pl
 from pipeline.errors import StorageError
 from pipeline.hashing import xxhash64
 from pipeline.model import Column, Status
+from pipeline.stages.precedence import is_opt_out
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -116,7 +117,41 @@ def merge(before: pl.DataFrame, told: pl.DataFrame, gone: pl.Series) -> pl.DataF
     elsewhere = [c for c in others if c not in renewed.columns]
     if elsewhere:
         renewed = renewed.join(kept.select(Column.IDENTITY, *elsewhere), on=Column.IDENTITY, how="left")
-    return pl.concat([untouched, renewed], how="diagonal")
+    return pl.concat([untouched, _without_contradictions(renewed, told)], how="diagonal")
+
+
+def _without_contradictions(rows: pl.DataFrame, told: pl.DataFrame) -> pl.DataFrame:
+    """Nobody knows what became of an opt-out where an overlapping target was opted in since, or the other way round."""
+    statuses = [c for c in rows.columns if c.startswith("consent:") and not c.endswith("@at")]
+    new = [c for c in statuses if c in told.columns]
+    now = told.select(Column.IDENTITY, *(pl.col(c).alias(f"{c}@now") for c in new))
+    joined = rows.join(now, on=Column.IDENTITY, how="left", maintain_order="left")
+    doubts = {
+        c: pl.any_horizontal(
+            pl.col(f"{n}@now").is_not_null() & (is_opt_out(pl.col(n)) != _forbids(pl.col(c))) & pl.col(c).is_not_null()
+            for n in new
+            if _overlap(n, c)
+        )
+        for c in statuses
+        if any(_overlap(n, c) for n in new)
+    }
+    said = {c: pl.col(f"{c}@now").is_not_null() if c in new else pl.lit(value=False) for c in doubts}
+    cleared = [pl.when(said[c] | ~doubt).then(pl.col(c)).alias(c) for c, doubt in doubts.items()]
+    return joined.with_columns(cleared).select(rows.columns)
+
+
+def _forbids(status: pl.Expr) -> pl.Expr:
+    return is_opt_out(status) | status.eq_missing(pl.lit(str(Status.WAS_OPT_OUT)))
+
+
+def _overlap(one: str, other: str) -> bool:
+    """Whether two status columns speak of a common channel: a channel, a group, or a channel of that group."""
+    kinds = [column.removeprefix("consent:").split(":") for column in sorted((one, other), key=len)]
+    if one == other or "group" not in (kinds[0][0], kinds[1][0]):
+        return False
+    channels = [kind[-1] if kind[0] != "group" or len(kind) == 3 else None for kind in kinds]
+    same_group = kinds[0][0] != "group" or kinds[1][0] != "group" or kinds[0][1] == kinds[1][1]
+    return same_group and (None in channels or channels[0] == channels[1])
 
 
 def _without_contacts(rows: pl.DataFrame, left: pl.Expr) -> pl.DataFrame:

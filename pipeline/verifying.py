@@ -10,7 +10,7 @@ import polars as pl
 from pipeline import mapping_file
 from pipeline.model import Column, Status
 from pipeline.session import connect
-from pipeline.stages.fold import fold
+from pipeline.stages.fold import fold, hold_against
 from pipeline.stages.map import map_records
 from pipeline.stages.read import LINE, RECORD
 from pipeline.stages.reconcile import FOUND, Found, compare
@@ -71,7 +71,7 @@ def verify(request: Request, context: Context) -> Verified:
             return verified
         validated = validate(map_records(pl.concat(records), job, context.clock()), job)
         verified.unusable += validated.rejected.height
-        wanted = _comparable(fold(validated.valid, job).identities, job)
+        wanted = _comparable(hold_against(fold(validated.valid, job), validated.witnesses, job).identities, job)
         seen = session.read(job, wanted.get_column(Column.IDENTITY).to_list())
         judged = compare(wanted, seen, job)
         for found, count in judged.group_by(FOUND).len().iter_rows():

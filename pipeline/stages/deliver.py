@@ -14,7 +14,7 @@ from pipeline.destinations.interface import Delivery, Exceptional
 from pipeline.errors import ConsentSyncError, Interrupted
 from pipeline.ledger_rows import BatchKey, Settlement
 from pipeline.model import Column, Outcome, Reason
-from pipeline.stages.reconcile import FOUND, Found, compare, creating
+from pipeline.stages.reconcile import FOUND, OPTED_OUT, Found, compare, creating, permits_something
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -58,6 +58,8 @@ class Deliverer:
     clock: Callable[[], datetime]
     settled: Callable[[Settlement], None] = lambda _: None
     """Told of every settled batch, for progress."""
+    watchful: bool = False
+    """Whether contacts are looked at once more before a status of theirs is raised."""
     _ending: threading.Event = field(default_factory=threading.Event)
     """Set when a batch could not be settled: those that have not begun do not begin."""
 
@@ -94,7 +96,8 @@ class Deliverer:
         if self._ending.is_set() or self.stop.is_set():
             return Trip(batch)
         log: list[Attempt] = []
-        courier = Courier(self.job, self.session.destination, self.session.sender(log), self.session.transport.stop)
+        send, stop = self.session.sender(log), self.session.transport.stop
+        courier = Courier(self.job, self.session.destination, send, stop, watchful=self.watchful)
         try:
             delivery = batch.before + courier.settle(batch.items, begun=batch.begun)
         except ConsentSyncError as error:
@@ -145,6 +148,7 @@ class Courier:
     destination: Destination
     send: Send
     stop: threading.Event
+    watchful: bool = False
     counts: list[Delivery] = field(default_factory=list)
     exceptional: dict[int, Exceptional] = field(default_factory=dict)
 
@@ -154,7 +158,7 @@ class Courier:
             unclear = dict.fromkeys(items.get_column(Column.RECORD), Reason.NOT_CONFIRMED)
             remaining = self._read_back(items, unclear, patient=creating(items))
         else:
-            remaining = items
+            remaining = self._still_permitted(items) if self.watchful else items
         for _ in range(ROUNDS):
             if remaining.is_empty():
                 break
@@ -164,6 +168,18 @@ class Courier:
         expected = sum(count.expected for count in self.counts)
         reported = sum(count.reported for count in self.counts)
         return Delivery(expected, reported, tuple(self.exceptional.values()))
+
+    def _still_permitted(self, items: pl.DataFrame) -> pl.DataFrame:
+        """The items but for those that would raise the status of somebody who has opted out since it was planned."""
+        raising = items.filter(permits_something(self.job))
+        if raising.is_empty() or "destination" not in self.job.policy.witnesses:
+            return items
+        identities = raising.get_column(Column.IDENTITY).to_list()
+        judged = compare(raising, self.destination.read_back(self.job, identities, self.send), self.job)
+        held = judged.filter(OPTED_OUT).get_column(Column.RECORD).to_list()
+        for record in held:
+            self._except(record, Outcome.HELD, Reason.RESUBSCRIBE_WITHOUT_EVIDENCE)
+        return items.filter(~pl.col(Column.RECORD).is_in(held))
 
     def _round(self, items: pl.DataFrame) -> pl.DataFrame:
         """Delivers once and reads back what is unclear; returns what may be sent again."""
@@ -182,10 +198,12 @@ class Courier:
         """Reads until all is confirmed or would have shown; returns the items that certainly did not take effect."""
         judged = self._read_until_shown(items, patient=patient)
         again: list[int] = []
-        for record, found in judged.select(Column.RECORD, FOUND).iter_rows():
+        for record, found, opted_out in judged.select(Column.RECORD, FOUND, OPTED_OUT).iter_rows():
             if found == Found.CONFIRMED:
                 continue
-            if unclear[record] is Reason.NOT_APPLIED:
+            if opted_out:
+                self._except(record, Outcome.HELD, Reason.RESUBSCRIBE_WITHOUT_EVIDENCE)
+            elif unclear[record] is Reason.NOT_APPLIED:
                 missing = found == Found.MISSING and not creating(items)
                 self._except(record, Outcome.FAILED, Reason.CONTACT_NOT_FOUND if missing else Reason.NOT_APPLIED)
             elif found == Found.DIFFERENT and creating(items):

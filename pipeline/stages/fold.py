@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from pipeline.model import Column
-from pipeline.stages.precedence import winners
+from pipeline.model import Column, Reason, Status
+from pipeline.stages.precedence import is_opt_out, raises, winners
 from pipeline.values import JSON_NULL
 
 if TYPE_CHECKING:
@@ -48,6 +48,26 @@ def fold(valid: pl.DataFrame, job: Job) -> Folded:
     ).filter(pl.col(Column.RECORD) != pl.col(Column.WINNER))
     identities = pl.concat([valid.filter(~twice), folded.select(valid.columns)])
     return Folded(identities, superseded.drop(_LATEST))
+
+
+def hold_against(folded: Folded, witnesses: pl.DataFrame, job: Job) -> Folded:
+    """Withholds permissions that a rejected record of the identity may forbid: by an opt-out or a value in doubt.
+
+    A permission that is provably newer stands.
+    """
+    identities = folded.identities
+    for target in job.targets if not witnesses.is_empty() else ():
+        status, at = pl.col(target.part), pl.col(target.at_column)
+        forbids = witnesses.filter(is_opt_out(status) | (status == Status.UNLISTED)).group_by(Column.IDENTITY)
+        said = forbids.agg(at.max().alias("_last"), at.is_null().any().alias("_undated"))
+        identities = identities.join(said, on=Column.IDENTITY, how="left", maintain_order="left")
+        newer = (at > pl.col("_last")).fill_null(value=False) & ~pl.col("_undated")
+        held = raises(status) & pl.col("_undated").is_not_null() & ~newer
+        reason = pl.when(held).then(pl.lit(str(Reason.RESUBSCRIBE_WITHOUT_EVIDENCE))).otherwise(pl.col(target.reason))
+        identities = identities.with_columns(
+            reason.alias(target.reason), pl.when(~held.fill_null(value=False)).then(status).alias(target.part)
+        ).drop("_last", "_undated")
+    return Folded(identities, folded.superseded)
 
 
 def broken_of(target: Target) -> str:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pipeline.mapping_file import Guards
 
 FEWEST: Final = 100
-"""A share of fewer contacts or records than these says nothing, and is not judged."""
+"""A share of fewer contacts or records than these says little: it is judged only by a limit that the mapping names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +45,12 @@ class Judged:
 
 def judge(figures: Figures, guards: Guards, history: Sequence[int]) -> tuple[Judged, ...]:
     """Every guard with its figure. `history`: the record counts of the last finished runs of this mapping."""
+
+    def fewest(name: str) -> int:
+        return 1 if name in guards.model_fields_set else FEWEST
+
     usual = median(history) if history else None
-    change = abs(figures.read - usual) / usual if usual and usual >= FEWEST else None
+    change = abs(figures.read - usual) / usual if usual and usual >= fewest("row_count_change") else None
     shares: Mapping[str, tuple[float | None, int, int, str]] = {
         "max_opt_out_share": (
             guards.max_opt_out_share,
@@ -63,7 +67,7 @@ def judge(figures: Figures, guards: Guards, history: Sequence[int]) -> tuple[Jud
         "max_reject_share": (guards.max_reject_share, figures.rejected, figures.read, "records are rejected"),
     }
     judged = [
-        Judged(name, limit, count / of if of >= FEWEST else None, f"{count:,} of {of:,} {what}")
+        Judged(name, limit, count / of if of >= fewest(name) else None, f"{count:,} of {of:,} {what}")
         for name, (limit, count, of, what) in shares.items()
         if limit is not None
     ]

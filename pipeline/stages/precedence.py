@@ -45,7 +45,8 @@ def winners(records: pl.DataFrame, target: Target, *, by_time: bool) -> pl.DataF
     # Not an aggregation: polars 2.1 reads beyond its buffers where a filter that aggregates meets `sort_by`.
     given = records.select(Column.IDENTITY, target.part, target.at_column, target.source).filter(status.is_not_null())
     if by_time:
-        given = given.filter(at.is_null() | (at == at.max().over(Column.IDENTITY)))
+        listed = pl.when(status != Status.UNLISTED).then(at)
+        given = given.filter(at.is_null() | (at >= listed.max().over(Column.IDENTITY)).fill_null(value=True))
     return given.sort(strictness(status), at, status, target.source, descending=True, nulls_last=True).unique(
         Column.IDENTITY, keep="first", maintain_order=True
     )

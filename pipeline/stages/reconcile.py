@@ -9,12 +9,15 @@ import polars as pl
 
 from pipeline.job import part_of
 from pipeline.model import Column, Operation, Status
+from pipeline.stages.precedence import is_opt_out, raises
 from pipeline.values import JSON_NULL
 
 if TYPE_CHECKING:
     from pipeline.job import Attribute, Job, Target
 
 FOUND = "found"
+OPTED_OUT = "opted_out"
+"""Whether the destination shows an opt-out that was not there when it was planned to raise the status."""
 _SEEN = "@seen"
 
 
@@ -27,7 +30,7 @@ class Found(StrEnum):
 
 
 def compare(items: pl.DataFrame, seen: pl.DataFrame, job: Job) -> pl.DataFrame:
-    """`items` with a `found` column. Confirmed: every contact of its identity shows every part of the item."""
+    """`items` with `found` and `opted_out`. Confirmed: every contact of its identity shows every part of the item."""
     there = pl.col(f"there{_SEEN}").fill_null(value=False)
     shown = seen.with_columns(pl.lit(value=True).alias("there")).rename(
         {c: c + _SEEN for c in (*seen.columns, "there") if c != Column.IDENTITY}
@@ -39,7 +42,7 @@ def compare(items: pl.DataFrame, seen: pl.DataFrame, job: Job) -> pl.DataFrame:
         pl.lit(value=True),
     )
     judged = joined.group_by(Column.RECORD, maintain_order=True).agg(
-        there.any().alias("there"), agrees.all().alias("agrees")
+        there.any().alias("there"), agrees.all().alias("agrees"), _opted_out_since(job, items).any().alias(OPTED_OUT)
     )
     found = (
         pl.when(~pl.col("there"))
@@ -48,7 +51,7 @@ def compare(items: pl.DataFrame, seen: pl.DataFrame, job: Job) -> pl.DataFrame:
         .then(pl.lit(str(Found.CONFIRMED)))
         .otherwise(pl.lit(str(Found.DIFFERENT)))
     )
-    return items.join(judged.select(Column.RECORD, found.alias(FOUND)), on=Column.RECORD, how="left")
+    return items.join(judged.select(Column.RECORD, found.alias(FOUND), OPTED_OUT), on=Column.RECORD, how="left")
 
 
 def _attribute_agrees(attribute: Attribute) -> pl.Expr:
@@ -64,6 +67,21 @@ def _target_agrees(target: Target) -> pl.Expr:
     sent, shown = pl.col(target.part), pl.col(part_of(target.key) + _SEEN)
     cleared = sent == Status.CLEAR
     return sent.is_null() | pl.when(cleared).then(shown.is_null()).otherwise((sent == shown).fill_null(value=False))
+
+
+def permits_something(job: Job) -> pl.Expr:
+    """Whether an item raises some status."""
+    return pl.any_horizontal(*(raises(pl.col(t.part)) for t in job.targets), pl.lit(value=False))
+
+
+def _opted_out_since(job: Job, items: pl.DataFrame) -> pl.Expr:
+    since = [
+        raises(pl.col(t.part)) & ~is_opt_out(pl.col(t.before)) & is_opt_out(pl.col(part_of(key) + _SEEN))
+        for t in job.targets
+        if t.before in items.columns
+        for key in t.shown_keys
+    ]
+    return pl.any_horizontal(*since, pl.lit(value=False))
 
 
 def creating(items: pl.DataFrame) -> bool:

@@ -75,6 +75,7 @@ def _with_seen(frame: pl.DataFrame, seen: pl.DataFrame, asked: pl.Series, job: J
         pl.lit(value=True).alias(Column.EXISTS),
         *(pl.col(k).alias(k + SEEN) for k in keys),
         *(pl.col(reach_of(channel)) for channel in job.channel_fields),
+        *(pl.col(column).alias(column + SEEN) for column in seen.columns if column.startswith("suppressed@")),
     )
     answers = pl.DataFrame({Column.IDENTITY: asked.unique()}).join(shown, on=Column.IDENTITY, how="left")
     answers = answers.with_columns(pl.col(Column.EXISTS).fill_null(value=False))
@@ -87,11 +88,16 @@ def _policy(target: Target, job: Job, columns: list[str]) -> pl.Expr:
     rules = [(Reason.UNKNOWN_CONSENT_VALUE, status.eq_missing(pl.lit(Status.UNLISTED)))]
     address = job.address_of(target.channel)
     lost = pl.lit(None, pl.String)
-    if address is not None and target.channel is not None:
+    if address is not None and target.channel is not None and address in job.written_attributes:
         lost = pl.when(status.is_not_null() & pl.col(address.part).is_null()).then(pl.col(broken_of(target)))
-    suppressed = [c for c in columns if c.startswith("suppressed@") and target.channel in (None, c.partition("@")[2])]
+    suppressed = [c for c in columns if c.startswith("suppressed@") and target.channel in (None, c.split("@")[1])]
     if suppressed:
-        rules.append((Reason.SUPPRESSED, raises(status) & pl.any_horizontal(suppressed)))
+        rules.append(
+            (
+                Reason.SUPPRESSED,
+                raises(status) & pl.any_horizontal(pl.col(c).fill_null(value=False) for c in suppressed),
+            )
+        )
     required = [str(s) for s in job.policy.require_evidence]
     unproven = pl.col(target.at_column).is_null() | pl.col(target.source).is_null()
     rules.append((Reason.EVIDENCE_MISSING, status.is_in(required) & unproven))
@@ -112,7 +118,7 @@ def _opted_out(target: Target, job: Job) -> pl.Expr:
         out, outdated = {}, {}
     by_state = [out[key] & ~outdated[key] for key in out]
     by_destination = []
-    for key in _shown_keys(target):
+    for key in target.shown_keys:
         told = [outdated[k] for k in outdated if key == k or key.startswith(f"{k}:") or k.startswith(f"{key}:")]
         by_destination.append(is_opt_out(pl.col(part_of(key) + SEEN)) & ~pl.any_horizontal(*told, nobody))
     return pl.any_horizontal(*by_state, *by_destination, nobody)
@@ -123,13 +129,8 @@ def _outdates(target: Target, key: str, job: Job) -> pl.Expr:
     if job.policy.resubscribe == "never":
         return pl.lit(value=False)
     newer = pl.col(target.at_column) > pl.col(f"{part_of(key)}@at{TOLD}")
-    return newer.fill_null(value=False) & pl.col(target.source).is_not_null()
-
-
-def _shown_keys(target: Target) -> list[str]:
-    """The overlapping keys as a destination shows them: a group's own status there is only that of its channels."""
-    whole_group = f"group:{target.group_id}"
-    return [key for key in target.overlaps if target.channel is None or key != whole_group]
+    sourced = pl.col(target.source).is_not_null() if target.evidence else pl.lit(value=True)
+    return newer.fill_null(value=False) & sourced
 
 
 def _missing_address(target: Target, job: Job) -> pl.Expr:

@@ -69,7 +69,10 @@ def _attribute_same(attribute: Attribute) -> pl.Expr:
 
 def _target_same(target: Target) -> pl.Expr:
     newer = (pl.col(target.at_column) > pl.col(target.at_column + TOLD)).fill_null(value=False)
-    return (pl.col(target.part) == pl.col(target.part + TOLD)).fill_null(value=False) & ~newer
+    # An opt-out without a time forbids more than a dated one, so it is told once more.
+    dateless = pl.col(target.at_column).is_null() & pl.col(target.at_column + TOLD).is_not_null()
+    stricter = is_opt_out(pl.col(target.part)) & dateless
+    return (pl.col(target.part) == pl.col(target.part + TOLD)).fill_null(value=False) & ~newer & ~stricter
 
 
 def to_ask(frame: pl.DataFrame, job: Job) -> pl.Series:

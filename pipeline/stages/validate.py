@@ -34,10 +34,14 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Validated:
-    """`valid`: parts that are wrong are null and have a reason; `rejected`: record, line, identity, reason, message."""
+    """What the rules say of the records."""
 
     valid: pl.DataFrame
+    """parts that are wrong are null and have a reason"""
     rejected: pl.DataFrame
+    """record, line, identity, reason, message"""
+    witnesses: pl.DataFrame
+    """of the rejected records: identity, statuses and times; they are not sent, and what they forbid holds"""
 
 
 def validate(mapped: pl.DataFrame, job: Job) -> Validated:
@@ -54,7 +58,12 @@ def validate(mapped: pl.DataFrame, job: Job) -> Validated:
     rejected = withheld.filter(pl.col(Column.REASON).is_not_null()).select(
         Column.RECORD, Column.LINE, Column.IDENTITY, Column.REASON, Column.MESSAGE
     )
-    return Validated(withheld.filter(pl.col(Column.REASON).is_null()).drop(Column.REASON, Column.MESSAGE), rejected)
+    statuses = [column for t in job.targets for column in (t.part, t.at_column)]
+    witnesses = mapped.join(rejected.select(Column.RECORD), on=Column.RECORD, how="semi").select(
+        Column.IDENTITY, *statuses
+    )
+    valid = withheld.filter(pl.col(Column.REASON).is_null()).drop(Column.REASON, Column.MESSAGE)
+    return Validated(valid, rejected, witnesses.filter(pl.col(Column.IDENTITY).is_not_null()))
 
 
 def record_rules(job: Job) -> Iterator[Rule]:

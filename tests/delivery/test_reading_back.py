@@ -195,3 +195,28 @@ def test_an_opt_out_after_an_unconfirmed_opt_in_is_sent(world: World, how: str) 
     world.sandbox.settings(visibility_delay_ms=0)
     world.sync(mapping, world.export([row_of(1, email_opt_in="N", at="2026-01-01T00:00:00Z")]))
     assert world.status("C-0001") == "OPT_OUT"
+
+
+def test_an_opt_out_made_on_the_platform_since_planning_stays(world: World) -> None:
+    """A plan that is carried out later looks at the contacts once more before it raises a status of theirs."""
+    world.seed(contacts_of(2))
+    planned = world.plan(world.mapping(settle=0.1), world.export([row_of(n, email_opt_in="Y") for n in (1, 2)]))
+    world.sandbox.load({"acoustic_connect": {"contacts": [contact_of(1, channels={"EMAIL": "OPT_OUT"})]}})
+    applied = world.apply(planned.summary.run_id)
+    assert (applied.summary.rows.updated, applied.summary.rows.held) == (1, 1)
+    assert applied.summary.reasons == {"resubscribe_without_evidence": 1}
+    assert (world.status("C-0001"), world.status("C-0002")) == ("OPT_OUT", "OPT_IN")
+
+
+def test_a_rejected_records_opt_out_still_forbids(world: World) -> None:
+    """That a record cannot be sent does not make its opt-out unsaid: another record's older opt-in is withheld."""
+    world.seed(contacts_of(1))
+    mapping = world.mapping()
+    mapping.write_text(mapping.read_text().replace("policy: {", "policy: {unknown_value: reject, "))
+    rows = [
+        row_of(1, email_opt_in="Y", at="2026-01-01T00:00:00Z"),
+        row_of(1, email_opt_in="N", at="2026-02-01T00:00:00Z", sms_opt_in="perhaps"),
+    ]
+    result = world.sync(mapping, world.export(rows))
+    assert result.summary.withheld == {"resubscribe_without_evidence": 1}
+    assert world.status("C-0001") is None

@@ -18,7 +18,7 @@ from pipeline.model import BatchState, Column, Operation, Outcome, Reason
 from pipeline.session import one_row_per_identity
 from pipeline.stages import records, suppress
 from pipeline.stages.batch import batch
-from pipeline.stages.fold import fold
+from pipeline.stages.fold import fold, hold_against
 from pipeline.stages.map import cell, map_records
 from pipeline.stages.outcomes import settle
 from pipeline.stages.record import told
@@ -132,7 +132,7 @@ class World:
         """Decides the records of one shard, in the order of stages that `planning` uses."""
         job = self.job
         validated = validate(map_records(source, job, self.now), job)
-        folded = fold(validated.valid, job)
+        folded = hold_against(fold(validated.valid, job), validated.witnesses, job)
         identities = folded.identities
         if self.suppressed:
             identities = suppress.mark(identities, suppress.parse(self.suppressed), job)

@@ -49,9 +49,23 @@ def statuses_to_send(rows: Sequence[Mapping[str, str]], rules: Rules, witnesses:
     found = {}
     for prefix, key in rules.targets.items():
         status = _status_of_target(kept, prefix, key, rules, witnesses)
-        if status is not None:
+        refused = [_intent(row, prefix, None, rules.now) for row in rows if _rejected(row, rules)]
+        if status is not None and not _forbidden(status, _winning_time(kept, prefix, rules), refused):
             found[key] = status
     return found
+
+
+def _winning_time(rows: Sequence[Mapping[str, str]], prefix: str, rules: Rules) -> datetime | None:
+    channel = rules.channel_of[prefix]
+    intents = [intent for row in rows if (intent := _intent(row, prefix, channel, rules.now)) is not None]
+    intents = [i for i in intents if not (i.address_broken and i.status in ("OPT_IN", "OPT_IN_UNVERIFIED"))]
+    return _winner(intents, rules.policy["duplicates"]).at
+
+
+def _forbidden(status: str, at: datetime | None, refused: Sequence[Intent | None]) -> bool:
+    """Whether a rejected record of the contact may forbid what another one permits."""
+    forbidding = [i for i in refused if i is not None and i.status in ("OPT_OUT", "UNLISTED")]
+    return status != "OPT_OUT" and any(at is None or i.at is None or i.at >= at for i in forbidding)
 
 
 def _rejected(row: Mapping[str, str], rules: Rules) -> bool:
@@ -103,8 +117,9 @@ def _time(cell: str, now: datetime) -> datetime | None:
 
 
 def _winner(intents: Sequence[Intent], duplicates: str) -> Intent:
-    times = [intent.at for intent in intents if intent.at is not None]
-    candidates = [i for i in intents if duplicates == "strictest" or i.at is None or i.at == max(times)]
+    times = [intent.at for intent in intents if intent.at is not None and intent.status != "UNLISTED"]
+    last = max(times, default=None)
+    candidates = [i for i in intents if duplicates == "strictest" or i.at is None or last is None or i.at >= last]
     strictest = max((intent.status for intent in candidates), key=STRICTER.index)
     same = [intent for intent in candidates if intent.status == strictest]
     known = [intent.at for intent in same if intent.at is not None]

@@ -136,7 +136,7 @@ def _refuse_legacy(name: str, text: bytes) -> None:
     if not invalid:
         return
     beyond_ascii = sum(not line.isascii() for line in lines)
-    many = len(invalid) * (5 if len(lines) >= 50 else 2) > len(lines) and len(invalid) * 2 > beyond_ascii
+    many = len(invalid) * (20 if len(lines) >= 200 else 2) > len(lines) and len(invalid) * 2 > beyond_ascii
     if invalid[0] == 0 or many:
         offset = sum(len(line) + 1 for line in lines[: invalid[0]])
         try:
