@@ -196,3 +196,12 @@ def test_buckets_are_the_same_in_every_version() -> None:
     known = {"": 0xEF46DB3751D8E999, "a": 0xD24EC4F1A98C6E5B, "abc": 0x44BC2CF5AD770999}
     found = pl.DataFrame({Column.IDENTITY: list(known)}).select(bucket_of(pl.col(Column.IDENTITY)))
     assert found.to_series().to_list() == [number % BUCKETS for number in known.values()]
+
+
+def test_what_contradicts_an_overlapping_target_is_forgotten(state: State) -> None:
+    """After a group was opted in, nobody knows what became of its channel's opt-out; what agrees is kept."""
+    state.write(telling(email="OPT_OUT", at=JANUARY), gone(), gone())
+    group = telling(run="run-2").rename({"consent:EMAIL": "consent:group:g", "consent:EMAIL@at": "consent:group:g@at"})
+    for told, kept in (("OPT_OUT", "OPT_OUT"), ("OPT_IN", None)):
+        state.write(group.with_columns(pl.lit(told).alias("consent:group:g")), gone(), gone())
+        assert rows_of(state)["1"]["consent:EMAIL"] == kept

@@ -64,3 +64,10 @@ def test_figures_are_said_in_numbers() -> None:
     says = {guard.name: guard.says for guard in judge(Figures(**{**FIGURES, "opt_outs": 1000}), Guards(), (2000,))}
     assert says["max_opt_out_share"] == "1,000 of 1,000 known contacts would be opted out"
     assert says["row_count_change"] == "1,000 records, usually 2,000"
+
+
+def test_a_limit_that_the_mapping_names_is_judged_however_few_they_are() -> None:
+    """Who writes a limit down means it for small exports too."""
+    named = Guards(max_opt_out_share=0.05)
+    assert tripped(guards=named, known=3, opt_outs=1) == ["max_opt_out_share"]
+    assert tripped(guards=named, known=3, rejected=2, read=3) == []
