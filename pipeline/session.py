@@ -65,7 +65,6 @@ def connect(
         pacer=Pacer(delivery.requests_per_second, stop),
         stop=stop,
         patience=patience or Patience(),
-        connections=delivery.concurrency,
     )
     with transport:
         yield Session(destination, transport, delivery.concurrency)
