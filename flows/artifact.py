@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pipeline.model import ADVICE, Outcome, Reason, RunStatus
+from pipeline.advice import ADVICE
+from pipeline.model import Outcome, Reason, RunStatus
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

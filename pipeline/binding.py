@@ -2,53 +2,62 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from pipeline import mapping_file as mf
-from pipeline.job import Attribute, Instant, Job, Target, Words
+from pipeline.destinations.interface import Field
+from pipeline.job import Attribute, Job
 from pipeline.matching import nearest
+from pipeline.targets import TargetBinder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pipeline.destinations.interface import Audience, Field
+    from pipeline.destinations.interface import Audience
     from pipeline.job import Path
     from pipeline.mapping_file import MappingFile
     from pipeline.model import Channel
 
 TEXT: Final = "text"
+OWN_ID: Final = "id"
+"""Stands for the destination's own id of a contact, which is no attribute."""
 
 
 def bind(file: MappingFile, audience: Audience) -> Job:
     """Binds the mapping's names to the audience's. Raises MappingErrors with lines and hints (AC-12, AC-13)."""
     binder = _Binder(file, audience)
     mapping = file.mapping
-    identity_field = binder.identity_field()
-    targets = tuple(binder.targets()) if "consent" in mapping.policy.write else ()
-    attributes = (*binder.addresses(), *binder.attributes(identity_field))
+    columns, identity_field = binder.identity()
+    binds = TargetBinder(mapping.consent, audience, binder.problem)
+    targets = tuple(binds.targets()) if "consent" in mapping.policy.write else ()
+    attributes = (*binder.addresses(), *binder.names(), *binder.attributes(identity_field))
     if "attributes" not in mapping.policy.write:
-        attributes = tuple(attribute for attribute in attributes if attribute.channels)
+        attributes = tuple(a for a in attributes if a.channels or a.identifies or a.is_required)
     if binder.problems:
         raise mf.MappingErrors(tuple(file.error(path, problem) for path, problem in binder.problems))
     return Job(
         destination=mapping.destination,
         account=audience.account,
         mapping=file.path.stem,
-        identity_column=mapping.identity.column or "",
+        identity_columns=columns,
         identity_field=identity_field,
         identity_is_key=audience.key is not None and audience.key.name == identity_field,
         attributes=attributes,
         targets=targets,
         null_values=frozenset(value.strip() for value in mapping.source.null_values) | {""},
         policy=mapping.policy,
-        delivery=mapping.delivery,
+        delivery=mapping.delivery.model_copy(update={"mode": mapping.delivery.mode or audience.mode}),
         guards=mapping.guards,
         implicit_opt_in=audience.implicit_opt_in,
         channel_fields={
             channel: tuple(name for name, field in audience.fields.items() if channel in field.channels)
             for channel in sorted(audience.channels)
         },
+        by_address=audience.by_address,
+        asks_first=audience.asks_first,
+        kin=audience.kin,
     )
 
 
@@ -62,7 +71,17 @@ class _Binder:
     def problem(self, path: Path, text: str) -> None:
         self.problems.append((path, text))
 
-    def identity_field(self) -> str:
+    def identity(self) -> tuple[tuple[str, ...], str]:
+        """The columns that identify, and the attribute that holds the identity (empty: none does)."""
+        given = self.mapping.identity
+        if given.first_name and given.last_name and given.email:
+            return (given.first_name, given.last_name, given.email), ""
+        if given.id is not None:
+            return (given.id,), OWN_ID
+        columns = (given.column,) if given.column else ()
+        return columns, "" if self.audience.by_address else self._identity_field()
+
+    def _identity_field(self) -> str:
         named = self.mapping.identity.attribute
         if named is not None:
             field = self.field(named, ("identity", "attribute"))
@@ -79,6 +98,9 @@ class _Binder:
     def field(self, name: str, path: Path) -> Field | None:
         found = self.audience.fields.get(name)
         if found is None:
+            patterns = [cell for names, cell in self.audience.open_fields.items() if re.fullmatch(names, name)]
+            found = Field(name, "any", pattern=patterns[0] or None) if patterns else None
+        if found is None:
             self.problem(
                 path,
                 f"the audience '{self.audience.name}' has no attribute '{name}' (names are case-sensitive)"
@@ -90,22 +112,20 @@ class _Binder:
         found: dict[str, Attribute] = {}
         for channel, address in self.mapping.addresses.items():
             path: Path = ("addresses", channel.value)
-            if address.attribute is None:
-                self.problem(path, "`attribute:` is missing: the audience's attribute that holds this address")
-                continue
-            field = self.field(address.attribute, (*path, "attribute"))
+            field = self._address_field(channel, address.attribute, path)
             if field is None:
                 continue
-            if channel not in field.channels:
-                fits = [f.name for f in self.audience.fields.values() if channel in f.channels]
-                self.problem(
-                    (*path, "attribute"),
-                    f"attribute '{field.name}' is not an address of {channel}; allowed: {', '.join(fits) or 'none'}",
-                )
             first = found.get(field.name)
             if first is None:
                 found[field.name] = Attribute(
-                    field.name, address.column, TEXT, path, channels=(channel,), region=address.region
+                    field.name,
+                    address.column,
+                    TEXT,
+                    path,
+                    channels=(channel,),
+                    region=address.region,
+                    identifies=self.audience.by_address,
+                    is_required=field.is_required,
                 )
                 continue
             found[field.name] = replace(first, channels=(*first.channels, channel))
@@ -114,10 +134,50 @@ class _Binder:
                     (*path, "region"),
                     f"attribute '{field.name}' has one region for all of its channels: {first.region}",
                 )
-        return tuple(found.values())
+        return tuple(address for address in found.values() if not self._names_identify(address))
+
+    def _address_field(self, channel: Channel, named: str | None, path: Path) -> Field | None:
+        """The field that a channel's address is written to; an audience with one for the channel needs no name."""
+        fits = [f.name for f in self.audience.fields.values() if channel in f.channels]
+        if named is None and len(fits) != 1:
+            self.problem(path, "`attribute:` is missing: the audience's attribute that holds this address")
+            return None
+        field = self.field(named or fits[0], (*path, "attribute"))
+        if field is not None and channel not in field.channels:
+            allowed = ", ".join(fits) or "none"
+            self.problem(
+                (*path, "attribute"), f"attribute '{field.name}' is not an address of {channel}; allowed: {allowed}"
+            )
+        return field
+
+    def names(self) -> Iterator[Attribute]:
+        """The attributes that identify together; they are sent with a new contact and never changed."""
+        identity = self.mapping.identity
+        columns = (identity.first_name, identity.last_name, identity.email)
+        for name, column, key in zip(
+            self.audience.naming_fields, columns, ("first_name", "last_name", "email"), strict=False
+        ):
+            if column is not None:
+                channels = tuple(sorted(self.audience.fields[name].channels))
+                yield Attribute(
+                    name, column, TEXT, ("identity", key), channels=channels, identifies=True, is_required=True
+                )
+
+    def _names_identify(self, address: Attribute) -> bool:
+        """Whether an address is one of the names that identify, from the same column."""
+        given = self.mapping.identity.email
+        if given is None or address.name not in self.audience.naming_fields:
+            return False
+        if given != address.column:
+            self.problem(
+                (*address.path, "column"),
+                f"'{address.name}' identifies contacts and comes from column '{given}'; it cannot come from another",
+            )
+        return True
 
     def attributes(self, identity_field: str) -> Iterator[Attribute]:
         addressed = {address.attribute for address in self.mapping.addresses.values()}
+        naming = self.audience.naming_fields if self.mapping.identity.first_name else ()
         for name, given in self.mapping.attributes.items():
             path: Path = ("attributes", name)
             field = self.field(name, path)
@@ -125,7 +185,7 @@ class _Binder:
                 continue
             if name in addressed:
                 self.problem(path, f"attribute '{name}' is written by `addresses` already; remove one of the two")
-            if name == identity_field:
+            if name == identity_field or name in naming:
                 self.problem(
                     path, f"attribute '{name}' is the identity; it is sent by itself and cannot be overwritten"
                 )
@@ -143,89 +203,16 @@ class _Binder:
                 format=given.format,
                 blank=given.blank,
                 decimals=field.decimals,
+                choices=_choices(field),
+                is_required=field.is_required,
+                id=field.id,
+                pattern=field.pattern,
             )
 
-    def targets(self) -> Iterator[Target]:
-        consent = self.mapping.consent
-        named: dict[str, str] = {}
-        for channel, given in (consent.channels or {}).items() if consent else ():
-            path: Path = ("consent", "channels", channel.value)
-            self._require_channel(channel, path)
-            yield self._target(given, path, channel, None)
-        for name, group in (consent.groups or {}).items() if consent else ():
-            path = ("consent", "groups", name)
-            group_id = self._group_id(name, path)
-            first = named.setdefault(group_id, name)
-            if first != name:
-                self.problem(path, f"the group '{name}' is mapped as '{first}' already; remove one of the two")
-                continue
-            if group.channels:
-                for channel, given in group.channels.items():
-                    self._require_channel(channel, (*path, "channels", channel.value))
-                    yield self._target(given, (*path, "channels", channel.value), channel, group_id)
-            else:
-                yield self._target(group, path, None, group_id)
 
-    def _require_channel(self, channel: Channel, path: Path) -> None:
-        if channel not in self.audience.channels:
-            known = ", ".join(sorted(self.audience.channels)) or "none"
-            self.problem(
-                path, f"no attribute of the audience is an address of channel {channel}; its channels: {known}"
-            )
-
-    def _group_id(self, name: str, path: Path) -> str:
-        groups = self.audience.groups
-        if name in groups:
-            return name
-        ids = [group_id for group_id, group_name in groups.items() if group_name == name]
-        if len(ids) != 1:
-            many = f"{len(ids)} groups are named '{name}'; use the id: {', '.join(ids)}"
-            none = f"the audience has no consent group '{name}'" + nearest(name, groups.values())
-            self.problem(path, many if ids else none)
-            return name
-        return ids[0]
-
-    def _target(self, given: mf.Target, path: Path, channel: Channel | None, group: str | None) -> Target:
-        if group is None:
-            key = label = str(channel)
-            overlaps = [key]
-        else:
-            name = self.audience.groups.get(group, group)
-            of_group = [f"group:{group}:{c}" for c in sorted(self.audience.channels)]
-            if channel is None:
-                key, label = f"group:{group}", name
-                overlaps = [key, *of_group, *sorted(self.audience.channels)]
-            else:
-                key, label = f"group:{group}:{channel}", f"{name}/{channel}"
-                overlaps = [key, f"group:{group}", channel.value]
-        return Target(
-            key=key,
-            label=label,
-            path=path,
-            status=_status_words(given),
-            at=_instant(given.at),
-            evidence=_evidence_words(given.source),
-            channel=channel,
-            group_id=group,
-            overlaps=tuple(str(k) for k in overlaps),
-        )
-
-
-def _status_words(given: mf.Target) -> Words:
-    if given.const is not None:
-        return Words(constant=str(given.const))
-    cells = {mf.cell_key(cell): str(status) for status, listed in (given.values or {}).items() for cell in listed}
-    return Words(column=given.column, values=cells)
-
-
-def _evidence_words(given: mf.Evidence | None) -> Words | None:
-    if given is None:
+def _choices(field: Field) -> dict[str, str] | None:
+    """Word or label in lower case -> word; the words themselves come first."""
+    if field.choices is None:
         return None
-    if given.const is not None:
-        return Words(constant=given.const)
-    cells = {mf.cell_key(cell): word for word, listed in (given.values or {}).items() for cell in listed}
-    return Words(column=given.column, values=cells or None)
-
-
-def _instant(given: mf.At | None) -> Instant | None:
-    return Instant(given.column, given.format, given.timezone) if given else None
+    labels = {label.strip().lower(): word for word, label in field.choices.items()}
+    return labels | {word.strip().lower(): word for word in field.choices}

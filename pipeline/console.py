@@ -10,7 +10,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from pipeline.model import ADVICE, Outcome, Reason, RunStatus
+from pipeline.advice import ADVICE
+from pipeline.model import Outcome, Reason, RunStatus
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

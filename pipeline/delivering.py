@@ -12,8 +12,8 @@ from pipeline.errors import GuardTripped, Refused
 from pipeline.model import BatchState, Column, RunStatus
 from pipeline.stages.batch import OPT_OUT_PHASE, OTHER_PHASE
 from pipeline.stages.deliver import Batch, Deliverer
-from pipeline.stages.outcomes import settle
-from pipeline.stages.record import told
+from pipeline.stages.outcomes import settle_items
+from pipeline.stages.record import Teller, told
 from pipeline.state import State
 
 if TYPE_CHECKING:
@@ -94,11 +94,10 @@ def record(run: Run) -> None:
     """Writes what the destination confirmed into the state. Doing it twice changes nothing."""
     state = State(run.context.home, run.job.destination, run.job.account)
     batches = run.ledger.batches(run.folder.run_id)
-    now = run.context.clock()
+    by = Teller(run.folder.run_id, run.context.clock())
     for shard in range(run.manifest.shards):
-        records = run.folder.read_plan("records", shard)
+        decided = run.folder.read_plan("addresses" if run.job.by_address else "records", shard)
         items = run.folder.read_plan("items", shard, without=[Column.WIRE])
-        outcomes = settle(records, items, batches, shard)
-        facts = told(items, outcomes, run.job, run.folder.run_id, now)
+        facts = told(items, settle_items(items, batches, shard), decided, run.job, by)
         state.write(facts.rows, facts.gone, facts.doubtful)
         run.context.progress("record", shard + 1, run.manifest.shards)

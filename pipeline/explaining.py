@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from pipeline.advice import ADVICE
 from pipeline.errors import UsageError
 from pipeline.ledger import Ledger
-from pipeline.model import ADVICE, Column, Reason
+from pipeline.model import Column, Reason
 from pipeline.rejects import source_rows
 from pipeline.reporting import outcomes_of
 from pipeline.run import existing
@@ -76,10 +77,14 @@ def explain(run: str, identity: str, context: Context) -> Explanation:
         batches, requests = ledger.batches(folder.run_id), ledger.requests(folder.run_id)
     finally:
         ledger.close()
-    mine = pl.col("identity").str.to_lowercase() == identity.strip().lower()
+    mine = pl.col(Column.IDENTITY).str.to_lowercase() == identity.strip().lower()
     if identity.startswith("#") and identity[1:].isdigit():
-        mine = pl.col("record") == int(identity[1:])
-    outcomes = outcomes_of(folder, manifest, batches, job).filter(mine)
+        mine = pl.col(Column.RECORD) == int(identity[1:])
+    # Where consent belongs to addresses, a record is also found by each of its own.
+    kind = "addresses" if job.by_address else "records"
+    found = pl.concat([folder.read_plan(kind, shard, mine) for shard in range(manifest.shards)])
+    spoken_of = pl.col("record").is_in(found.get_column(Column.RECORD).implode())
+    outcomes = outcomes_of(folder, manifest, batches, job).filter(spoken_of)
     if outcomes.is_empty():
         raise UsageError(f"run {folder.run_id} has no record with this identity; compare it with outcomes.csv")
     numbers = outcomes.get_column("record")

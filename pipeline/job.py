@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from pipeline.model import Channel, Operation
+from pipeline.model import Channel, Column, Operation
 
 if TYPE_CHECKING:
     from pipeline.mapping_file import Delivery, Guards, Policy
@@ -28,6 +28,16 @@ class Attribute:
     """Those that it is the address of; none for any other attribute."""
     region: str | None = None
     decimals: int | None = None
+    choices: dict[str, str] | None = None
+    """Word in lower case -> the word that the destination stores, where only these fit."""
+    identifies: bool = False
+    """Part of what identifies a contact: it is sent with a new one only."""
+    is_required: bool = False
+    """Whether a new contact must have it."""
+    id: str | None = None
+    """What it is called on the wire, where that is not its name."""
+    pattern: str | None = None
+    """A regular expression that a cell must match as a whole."""
 
     @property
     def part(self) -> str:
@@ -108,6 +118,11 @@ class Target:
         return tuple(key for key in self.overlaps if self.channel is None or key != whole_group)
 
 
+def row_key(job: Job) -> tuple[str, ...]:
+    """The columns that tell the rows of a frame apart: the record, and where they are of addresses, the channel."""
+    return (Column.RECORD, Column.CHANNEL) if job.by_address else (Column.RECORD,)
+
+
 def reach_of(channel: Channel) -> str:
     """The column that says whether the destination has an address of the channel for the contact."""
     return f"reach:{channel}"
@@ -125,9 +140,10 @@ class Job:
     destination: str
     account: str
     mapping: str
-    identity_column: str
+    identity_columns: tuple[str, ...]
+    """One, several that identify together, or none where the address is the identity."""
     identity_field: str
-    """The destination's attribute that holds the identity."""
+    """The destination's attribute that holds the identity; empty where it is no attribute."""
     identity_is_key: bool
     attributes: tuple[Attribute, ...]
     targets: tuple[Target, ...]
@@ -139,6 +155,12 @@ class Job:
     """Channels that the destination opts a new contact in to where nothing is said of them."""
     channel_fields: dict[Channel, tuple[str, ...]] = field(default_factory=dict)
     """Channel -> the destination's attributes that hold its address, mapped or not."""
+    by_address: bool = False
+    """Whether consent belongs to an address: each address of a record is an item of its own."""
+    asks_first: bool = False
+    """Whether a write needs what only reading gives, such as the contact's id."""
+    kin: bool = False
+    """Whether an opt-out is for all contacts that share the address."""
 
     @property
     def addresses(self) -> tuple[Attribute, ...]:
@@ -147,8 +169,8 @@ class Job:
 
     @property
     def written_attributes(self) -> tuple[Attribute, ...]:
-        """The attributes that `policy.write` lets through; on create, addresses go in any case."""
-        return self.attributes if "attributes" in self.policy.write else ()
+        """The attributes that `policy.write` lets through, but for those that identify."""
+        return tuple(a for a in self.attributes if "attributes" in self.policy.write and not a.identifies)
 
     def address_of(self, channel: Channel | None) -> Attribute | None:
         """The mapped address of a channel."""
@@ -165,7 +187,8 @@ class Job:
         return {a.part: a.name for a in self.attributes} | {t.part: t.label for t in self.targets}
 
     def sent_attributes(self, operation: Operation) -> tuple[Attribute, ...]:
-        """The attributes that travel with this operation: a new contact needs its addresses whatever `write` says."""
-        if operation is Operation.CREATE and not self.written_attributes:
-            return self.addresses
-        return self.written_attributes
+        """The attributes that travel with it: a new contact needs what it is found by, whatever `write` says."""
+        if operation is not Operation.CREATE:
+            return self.written_attributes
+        written = "attributes" in self.policy.write
+        return tuple(a for a in self.attributes if written or a.channels or a.identifies or a.is_required)

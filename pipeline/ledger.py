@@ -11,8 +11,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
 from pipeline.errors import SettingsError, StorageError
-from pipeline.ledger_rows import BatchKey, BatchRow, Settlement, exceptional, request_rows, settled_row
-from pipeline.ledger_tables import BATCHES, METADATA, REQUESTS, RUNS, SETTLE
+from pipeline.ledger_rows import BatchKey, BatchRow, Settlement, exceptional, link_rows, request_rows, settled_row
+from pipeline.ledger_tables import BATCHES, LINKS, METADATA, REQUESTS, RUNS, SETTLE
 from pipeline.model import BatchState
 
 if TYPE_CHECKING:
@@ -134,6 +134,9 @@ class Ledger:
             rows = [r for s in settled for r in request_rows(run_id, s.attempts, s.key)]
             if rows:
                 connection.execute(REQUESTS.insert(), rows)
+            links = [r for s in settled for r in link_rows(run_id, s)]
+            if links:
+                connection.execute(LINKS.insert(), links)
             if intended:
                 begun = [
                     {"run_id": run_id, "shard": shard, "batch": batch, "state": BatchState.IN_FLIGHT, "begun_at": now}
@@ -153,10 +156,16 @@ class Ledger:
     def batches(self, run_id: str) -> dict[BatchKey, BatchRow]:
         """Every batch that was begun."""
         with self._begin() as connection:
+            links: dict[BatchKey, dict[int, str]] = {}
+            given = sa.select(LINKS).where(LINKS.c.run_id == run_id).order_by(LINKS.c.id)
+            for row in connection.execute(given).mappings():
+                links.setdefault((row["shard"], row["batch"]), {})[row["record"]] = row["link"]
             rows = connection.execute(sa.select(BATCHES).where(BATCHES.c.run_id == run_id)).mappings()
             return {
-                (row["shard"], row["batch"]): BatchRow(
-                    row["state"], row["attempts"], row["expected"], row["reported"], exceptional(row["exceptional"])
+                (key := (row["shard"], row["batch"])): BatchRow(
+                    *(row["state"], row["attempts"], row["expected"], row["reported"]),
+                    exceptional(row["exceptional"]),
+                    links.get(key, {}),
                 )
                 for row in rows
             }

@@ -10,7 +10,7 @@ from pipeline.destinations.interface import Delivery, Exceptional
 from pipeline.model import BatchState, Outcome, Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
     from pipeline.transport import Attempt
@@ -38,6 +38,8 @@ class BatchRow:
     expected: int
     reported: int
     exceptional: tuple[Exceptional, ...] = field(default_factory=tuple)
+    links: Mapping[int, str] = field(default_factory=dict)
+    """Record -> link."""
 
     @property
     def clear(self) -> bool:
@@ -59,6 +61,14 @@ def settled_row(run_id: str, settlement: Settlement) -> dict[str, Any]:
         "exceptional": json.dumps(said, ensure_ascii=False),
         "settled_at": settlement.at,
     }
+
+
+def link_rows(run_id: str, settlement: Settlement) -> list[dict[str, Any]]:
+    shard, batch = settlement.key
+    links = settlement.delivery.links.items()
+    return [
+        {"run_id": run_id, "shard": shard, "batch": batch, "record": record, "link": link} for record, link in links
+    ]
 
 
 def request_rows(run_id: str, attempts: Iterable[Attempt], key: BatchKey | None) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""The tables of the ledger: a row per run, per batch that was begun, and per request."""
+"""The tables of the ledger: a row per run, per batch that was begun, per request, and per link given."""
 
 from __future__ import annotations
 
@@ -49,6 +49,17 @@ REQUESTS: Final = sa.Table(
     sa.Column("status", sa.Integer),
     sa.Column("verdict", sa.String, nullable=False),
     sa.Column("number", sa.Integer, nullable=False),
+)
+
+LINKS: Final = sa.Table(
+    "links",
+    METADATA,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("run_id", sa.String, nullable=False, index=True),
+    sa.Column("shard", sa.Integer, nullable=False),
+    sa.Column("batch", sa.Integer, nullable=False),
+    sa.Column("record", sa.BigInteger, nullable=False),
+    sa.Column("link", sa.Text, nullable=False),
 )
 
 SETTLE: Final = (

@@ -25,9 +25,14 @@ class Status(StrEnum):
     """Never told and never read: appears as the FROM of a transition, never in a mapping."""
     WAS_OPT_OUT = "WAS_OPT_OUT"
     """In the state only: an opt-out told before the contact was gone. It goes on forbidding, and nothing was told."""
+    ABSENT = "ABSENT"
+    """As read only: not a member of the group. An opt-out where a membership was told before, else nothing."""
     UNLISTED = "UNLISTED"
     """A consent cell that the mapping's `values` does not list; it takes part in folding and is never sent."""
 
+
+RESTRICTIONS: Final = ("BOUNCED", "NO_MARKETING", "FAILED", "REGISTERING")
+"""Words of destinations for contacts that must not be contacted, without an opt-out of their own (IV-07, IV-08)."""
 
 STRICTNESS: Final[dict[str, int]] = {
     Status.OPT_IN: 1,
@@ -97,12 +102,22 @@ class Column:
     PHASE: Final = "phase"
     BATCH: Final = "batch"
     WIRE: Final = "wire"
+    HANDLE: Final = "handle"
+    """What the destination needs to find the contact again, as it gave it; null where nobody asked."""
+    KIN: Final = "kin"
+    """list[str]: the handles of other contacts that share the address and may still be contacted there."""
+    BARRED: Final = "barred"
+    """The reason why nothing but an opt-out may be written to the contact; null: no reason."""
+    CHANNEL: Final = "channel"
+    """The channel whose address an item is for, where consent belongs to addresses."""
     EXISTS: Final = "exists"
     """Whether the destination knows the contact: true, false, or null where nobody asked."""
     KNOWN: Final = "known"
     """Whether some status of the contact was told or read before this run."""
     OUTCOME: Final = "outcome"
     ATTEMPTS: Final = "attempts"
+    LINK: Final = "link"
+    """Where the person confirms or revokes, as the destination gave it (WX-10)."""
 
 
 SEND: Final = "send"
@@ -120,7 +135,10 @@ class Reason(StrEnum):
     DATE_INVALID = "date_invalid"
     NUMBER_INVALID = "number_invalid"
     BOOLEAN_INVALID = "boolean_invalid"
+    CHOICE_INVALID = "choice_invalid"
+    TEXT_INVALID = "text_invalid"
     ATTRIBUTE_BLANK = "attribute_blank"
+    ATTRIBUTE_MISSING = "attribute_missing"
     UNKNOWN_CONSENT_VALUE = "unknown_consent_value"
     EVIDENCE_MISSING = "evidence_missing"
     CONSENT_MISSING = "consent_missing"
@@ -131,11 +149,14 @@ class Reason(StrEnum):
     NOTHING_TO_SEND = "nothing_to_send"
     CONTACT_EXISTS = "contact_exists"
     CONTACT_NOT_FOUND = "contact_not_found"
+    CONTACT_AMBIGUOUS = "contact_ambiguous"
+    CONTACT_ANONYMISED = "contact_anonymised"
     ADDRESS_NOT_SET = "address_not_set"
     ATTRIBUTE_VALUE_REFUSED = "attribute_value_refused"
     CHANNEL_REFUSED = "channel_refused"
     CONSENT_REFUSED = "consent_refused"
     REFUSED = "refused_by_destination"
+    CHANGED_MEANWHILE = "changed_meanwhile"
     NOT_APPLIED = "not_applied"
     NOT_CONFIRMED = "not_confirmed"
     NOT_SENT = "not_sent"
@@ -151,101 +172,3 @@ POLICY_REASONS: Final = frozenset(
     }
 )
 """Parts withheld for these reasons could be sent and are not, by policy: a record of only such parts is held."""
-
-ADVICE: Final[dict[Reason, tuple[str, str]]] = {
-    Reason.MALFORMED_RECORD: (
-        "The record does not have the header's number of fields, is badly quoted, or is not in the file's encoding.",
-        "Correct the line in rejects.csv, or in the system that writes the export.",
-    ),
-    Reason.IDENTITY_MISSING: (
-        "The identity column is blank, so nobody can say whose consent this is.",
-        "Fill in the identity and run rejects.csv again.",
-    ),
-    Reason.MANGLED_NUMBER: (
-        "A spreadsheet has turned a long number into scientific notation; its digits are lost.",
-        "Export again with the column formatted as text.",
-    ),
-    Reason.EMAIL_INVALID: (
-        "The e-mail address is not valid; the address and its EMAIL consent were withheld.",
-        "Correct the address at its source.",
-    ),
-    Reason.PHONE_NOT_E164: (
-        "The phone number is not a valid number of its region; the number and its consent were withheld.",
-        "Correct the number, or set the address's `region` to the country that national numbers belong to.",
-    ),
-    Reason.ADDRESS_MISSING: (
-        "A new contact needs an address, and an opt-in needs the address of its channel.",
-        "Fill in the e-mail address or the phone number.",
-    ),
-    Reason.DATE_INVALID: ("The date does not fit the mapping's format.", "Correct the date or the mapping's `format`."),
-    Reason.NUMBER_INVALID: (
-        "The text is not a number, or has more decimals than the attribute takes.",
-        "Correct the value; numbers are written like 1234.5.",
-    ),
-    Reason.BOOLEAN_INVALID: ("The text is neither true nor false.", "Write true or false."),
-    Reason.ATTRIBUTE_BLANK: (
-        "The mapping says `blank: reject` for an attribute that is blank here.",
-        "Fill in the value, or choose `blank: keep` in the mapping.",
-    ),
-    Reason.UNKNOWN_CONSENT_VALUE: (
-        "The consent cell holds a value that the mapping does not list; consent is never guessed.",
-        "List the value under its status in the mapping's `values`, or correct the cell.",
-    ),
-    Reason.EVIDENCE_MISSING: (
-        "`require_evidence` asks for the time and the source of this consent, and one of them is missing.",
-        "Export the columns that `at` and `source` name.",
-    ),
-    Reason.CONSENT_MISSING: (
-        "The destination opts a new contact in by itself to a channel that nothing is said of, so it was not created.",
-        "Fill in the consent, or set `implicit_email_opt_in: false` in `options` if your account does not do so.",
-    ),
-    Reason.RESUBSCRIBE_WITHOUT_EVIDENCE: (
-        "The contact has opted out, and the export has no newer evidence of a new opt-in.",
-        "Leave it, or collect a new consent with time and source and use `resubscribe: with_newer_evidence`.",
-    ),
-    Reason.SUPPRESSED: (
-        "The address is on the suppression list; it may only be opted out.",
-        "Nothing to do, unless the list is wrong.",
-    ),
-    Reason.FOLDED: ("Another record of the same identity carries the outcome; nothing of this one is lost.", ""),
-    Reason.ALREADY_TOLD: ("The destination was already told exactly this.", ""),
-    Reason.NOTHING_TO_SEND: ("All mapped columns of the record are blank; blank means no change.", ""),
-    Reason.CONTACT_EXISTS: (
-        "`mode: create` was asked for, and the contact exists already.",
-        "Use `mode: upsert` to create new contacts and update the others.",
-    ),
-    Reason.CONTACT_NOT_FOUND: (
-        "The destination has no contact with this identity.",
-        "Use `mode: upsert` to create it, or correct the identity.",
-    ),
-    Reason.ADDRESS_NOT_SET: (
-        "The destination has no address of this channel for the contact, so it takes no consent for it.",
-        "Send the address too (map it under `addresses`), or leave the channel out.",
-    ),
-    Reason.ATTRIBUTE_VALUE_REFUSED: (
-        "The destination does not take one of the values; its message names it.",
-        "Correct the value, or the attribute's `type` in the mapping.",
-    ),
-    Reason.CHANNEL_REFUSED: (
-        "The destination does not take this channel for the contact.",
-        "Compare the mapping's channels with the audience's attributes.",
-    ),
-    Reason.CONSENT_REFUSED: (
-        "The destination refuses the combination of channels and consent groups.",
-        "Name each channel once: by channel or by group.",
-    ),
-    Reason.REFUSED: (
-        "The destination refused the record with a code of its own, kept in the message.",
-        "Read the message; correct the record and run rejects.csv again.",
-    ),
-    Reason.NOT_APPLIED: (
-        "The destination accepted the request, and reading back shows that it did not take effect.",
-        "Run the export again; if it stays, ask the vendor with the times in the ledger.",
-    ),
-    Reason.NOT_CONFIRMED: (
-        "It was sent and no usable answer came; reading back could not settle it.",
-        "Run `consent-sync resume` when the destination answers again.",
-    ),
-    Reason.NOT_SENT: ("The run stopped before its turn.", "Run `consent-sync resume`."),
-}
-"""Reason -> (what it means, what to do), for the report and the README."""

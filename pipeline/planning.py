@@ -14,13 +14,14 @@ from pipeline.errors import ExportError, MappingErrors
 from pipeline.model import Column, Operation, Outcome, RunStatus
 from pipeline.rejects import MALFORMED, REJECT_COLUMNS
 from pipeline.run_folder import GuardFigure, Manifest, RunFolder
-from pipeline.session import one_row_per_identity
 from pipeline.stages import records, suppress
 from pipeline.stages.batch import batch
 from pipeline.stages.fold import fold, hold_against
 from pipeline.stages.guard import Figures, judge
-from pipeline.stages.map import cell, map_records
+from pipeline.stages.map import identity_of, map_records
 from pipeline.stages.resolve import decide
+from pipeline.stages.seen import one_row_per_identity
+from pipeline.stages.split import by_address, gather
 from pipeline.stages.told import against_state, to_ask
 from pipeline.stages.validate import validate
 from pipeline.state import BUCKETS, State, bucket_of, buckets_of_shard
@@ -75,8 +76,10 @@ def draft(request: Request, subject: Subject, context: Context) -> Draft:
     file = subject.file
     export = export_of(file, request.export)
     packed = PACKED if request.export.suffix in {".gz", ".zip"} else 1
+    # What an address or its kin says counts wherever it stands, so such an export is not divided.
+    divisible = not (subject.job.by_address or subject.job.kin)
     shards = 1
-    while shards < BUCKETS and export.size_bytes * packed > shards * SHARD_BYTES:
+    while divisible and shards < BUCKETS and export.size_bytes * packed > shards * SHARD_BYTES:
         shards *= 2
     now = context.clock()
     folder = RunFolder.create(context.home, file.path.stem, now)
@@ -106,8 +109,7 @@ def read(draft: Draft, context: Context) -> int:
 def _by_shard(records: pl.DataFrame, draft: Draft) -> Iterable[tuple[int, pl.DataFrame]]:
     if draft.shards == 1:
         return ((0, records),) if not records.is_empty() else ()
-    identity = cell(draft.job.identity_column, draft.job.null_values)
-    numbered = records.with_columns((bucket_of(identity) % draft.shards).fill_null(0).alias("_shard"))
+    numbered = records.with_columns((bucket_of(identity_of(draft.job)) % draft.shards).fill_null(0).alias("_shard"))
     return tuple(
         (int(key[0]), rows) for key, rows in numbered.partition_by("_shard", include_key=False, as_dict=True).items()
     )
@@ -122,7 +124,9 @@ def plan_shard(draft: Draft, shard: int, context: Context, session: Session) -> 
     columns = {c: pl.Int64 if c in (Column.RECORD, Column.LINE) else pl.String for c in used}
     source = pl.read_parquet(files, columns=used) if files else pl.DataFrame(schema=columns)
     validated = validate(map_records(source, job, context.clock()), job)
-    folded = hold_against(fold(validated.valid, job), validated.witnesses, job)
+    split = by_address(validated, job) if job.by_address else None
+    said = split or validated
+    folded = hold_against(fold(said.valid, job), said.witnesses, job)
     identities = folded.identities
     suppression = _suppression(draft)
     if suppression is not None:
@@ -131,20 +135,19 @@ def plan_shard(draft: Draft, shard: int, context: Context, session: Session) -> 
     compared = against_state(identities, told, job, full=draft.full)
     asked = to_ask(compared, job)
     context.progress(f"shard {shard + 1} of {draft.shards}: asking the destination about contacts", 0, asked.len())
-    seen = one_row_per_identity(session.read(job, asked.unique(maintain_order=True).to_list()))
+    wanted = compared.filter(pl.col(Column.IDENTITY).is_in(asked.implode()))
+    seen = one_row_per_identity(session.read(job, wanted))
     if suppression is not None:
         seen = suppress.mark(seen, suppression, job)
     resolved = decide(compared, seen, asked, job)
     wires = {operation: session.destination.encode(job, operation) for operation in Operation}
     items = batch(resolved.changes, job, wires, session.destination.limits)
-    whole = pl.concat(
-        [
-            records.decided(resolved),
-            records.superseded(folded, job),
-            records.rejected(validated.rejected),
-            *(_malformed(draft) if shard == 0 else ()),
-        ]
-    ).sort(Column.RECORD)
+    decided = pl.concat([records.decided(resolved, job), records.superseded(folded, job)])
+    if split is not None:
+        draft.folder.write_parquet(draft.folder.plan_file("addresses", shard), decided)
+        decided = gather(decided, split)
+    apart = [records.rejected(validated.rejected), *(_malformed(draft) if shard == 0 else ())]
+    whole = pl.concat([decided, *apart]).sort(Column.RECORD)
     draft.folder.write_parquet(draft.folder.plan_file("records", shard), whole)
     draft.folder.write_parquet(draft.folder.plan_file("items", shard), items)
     rejected = whole.filter(pl.col(Column.DECISION) == Outcome.REJECTED).height

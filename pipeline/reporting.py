@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 from pipeline import rejects
-from pipeline.model import ADVICE, UNDELIVERED, Column, Outcome, RunStatus
+from pipeline.advice import ADVICE
+from pipeline.job import row_key
+from pipeline.model import UNDELIVERED, Column, Outcome, RunStatus
 from pipeline.rejects import REJECT_COLUMNS
-from pipeline.stages.outcomes import SHARD, settle
+from pipeline.stages.outcomes import APPLIED, SHARD, settle, settle_items
 from pipeline.stages.report import Causes, Material, render, view_of
 from pipeline.summary import ModifiedCount, Requests, Summary, Tally, modified_count, planned_outcomes
 
@@ -35,6 +37,7 @@ OUTCOMES: Final = {
     "shard": SHARD,
     "batch": Column.BATCH,
     "attempts": Column.ATTEMPTS,
+    "link": Column.LINK,
 }
 
 
@@ -59,8 +62,10 @@ def write(run: Run, status: RunStatus | None) -> Summary:
     batches = run.ledger.batches(run.folder.run_id)
     frames = []
     for shard, (records, items) in enumerate(_shards(run)):
-        outcomes = settle(records, items, batches, shard)
-        tally.add(outcomes, items, run.job)
+        settled = settle_items(items, batches, shard)
+        outcomes = settle(records, settled, shard)
+        applied = settled.filter(pl.col(Column.OUTCOME).is_in(APPLIED)).select(row_key(run.job))
+        tally.add(outcomes, items.join(applied, on=row_key(run.job), how="semi"), run.job)
         causes.add(outcomes)
         frames.append(_for_people(outcomes, run.job))
     whole = pl.concat(frames).sort("record")
@@ -116,10 +121,10 @@ def _shards(run: Run) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
 
 def outcomes_of(folder: RunFolder, manifest: Manifest, batches: Mapping[BatchKey, BatchRow], job: Job) -> pl.DataFrame:
     """The outcome of every record of the run, as in outcomes.parquet."""
-    frames = [
-        _for_people(settle(folder.read_plan("records", shard), folder.read_plan("items", shard), batches, shard), job)
-        for shard in range(manifest.shards)
-    ]
+    frames = []
+    for shard in range(manifest.shards):
+        settled = settle_items(folder.read_plan("items", shard, without=[Column.WIRE]), batches, shard)
+        frames.append(_for_people(settle(folder.read_plan("records", shard), settled, shard), job))
     return pl.concat(frames).sort("record")
 
 

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from pipeline.model import Column
 from pipeline.pacing import Pacer
 from pipeline.transport import Attempt, Patience, Transport
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from pipeline.destinations.interface import Audience, Destination, Send
     from pipeline.job import Job
@@ -44,14 +43,14 @@ class Session:
         """Reads the audience."""
         return self.destination.describe(self.sender(self.log))
 
-    def read(self, job: Job, identities: Sequence[str]) -> pl.DataFrame:
-        """Reads contacts in pages, several at a time; the order of the answer is that of the identities' pages."""
+    def read(self, job: Job, wanted: pl.DataFrame) -> pl.DataFrame:
+        """Reads contacts in pages, several at a time; the order of the answer is that of the pages of `wanted`."""
         size = self.destination.limits.identities_per_read
-        pages = [identities[start : start + size] for start in range(0, len(identities), size)]
+        pages = list(wanted.iter_slices(size)) or [wanted]
         send = self.sender(self.log)
         with ThreadPoolExecutor(self.threads, thread_name_prefix="read") as pool:
             frames = list(pool.map(lambda page: self.destination.read_back(job, page, send), pages))
-        return pl.concat(frames) if frames else self.destination.read_back(job, [], send)
+        return pl.concat(frames)
 
 
 @contextmanager
@@ -59,28 +58,15 @@ def connect(
     destination: Destination, delivery: Delivery, stop: threading.Event, patience: Patience | None = None
 ) -> Iterator[Session]:
     """Opens a session and closes its connections."""
+    limits, named = destination.limits, delivery.requests_per_second
+    pacer = Pacer(named or limits.requests_per_second, stop, per_minute=None if named else limits.requests_per_minute)
     transport = Transport(
         classify=destination.classify,
-        request_seconds=destination.limits.request_seconds,
-        pacer=Pacer(delivery.requests_per_second, stop),
+        request_seconds=limits.request_seconds,
+        auth=destination.auth,
+        pacer=pacer,
         stop=stop,
         patience=patience or Patience(),
     )
     with transport:
         yield Session(destination, transport, delivery.concurrency)
-
-
-def one_row_per_identity(seen: pl.DataFrame) -> pl.DataFrame:
-    """Several contacts of one identity as one: the strictest of each status, so that no opt-out is missed."""
-    from pipeline.stages.precedence import strictness
-
-    if not seen.get_column(Column.IDENTITY).is_duplicated().any():
-        return seen
-    strictest = [
-        pl.col(c).sort_by(strictness(pl.col(c)), nulls_last=True, descending=True).first()
-        for c in seen.columns
-        if c.startswith("consent:")
-    ]
-    firsts = [pl.col(c).first() for c in seen.columns if c.startswith("attribute:")]
-    firsts += [pl.col(c).all() for c in seen.columns if c.startswith("reach:")]
-    return seen.group_by(Column.IDENTITY, maintain_order=True).agg(*firsts, *strictest).select(seen.columns)

@@ -8,6 +8,7 @@ import polars as pl
 from pydantic import BaseModel, ConfigDict, Field
 
 from pipeline.model import SEND, UNDELIVERED, Column, Operation, Outcome, RunStatus, Status
+from pipeline.stages.precedence import forbids
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -90,15 +91,13 @@ class Tally:
         self._numbers = 0
         self._distinct = 0
 
-    def add(self, outcomes: pl.DataFrame, items: pl.DataFrame, job: Job) -> None:
-        """Counts one shard. Transitions are of what took effect."""
+    def add(self, outcomes: pl.DataFrame, effective: pl.DataFrame, job: Job) -> None:
+        """Counts one shard. `effective`: the items that took effect, for the transitions."""
         for outcome, count in outcomes.group_by(Column.OUTCOME).len().iter_rows():
             setattr(self.rows, outcome, getattr(self.rows, outcome) + count)
         undelivered = outcomes.filter(pl.col(Column.OUTCOME).is_in([str(o) for o in UNDELIVERED]))
         _count(self.reasons, undelivered.get_column(Column.REASON))
         _count(self.withheld, outcomes.get_column(Column.WITHHELD).explode().struct.field("reason"))
-        applied = outcomes.filter(pl.col(Column.OUTCOME).is_in([str(Outcome.CREATED), str(Outcome.UPDATED)]))
-        effective = items.join(applied.select(Column.RECORD), on=Column.RECORD, how="semi")
         for label, counts in transitions(effective, job).items():
             mine = self.transitions.setdefault(label, {})
             for step, count in counts.items():
@@ -135,9 +134,9 @@ def transitions(items: pl.DataFrame, job: Job) -> dict[str, dict[str, int]]:
 
 
 def opt_out_of_opt_in(job: Job) -> pl.Expr:
-    """True for a contact that goes from OPT_IN to OPT_OUT for some target."""
+    """True for a contact that goes from OPT_IN to OPT_OUT, or to what forbids as much, for some target."""
     return pl.any_horizontal(
-        *((pl.col(t.before) == Status.OPT_IN) & (pl.col(t.part) == Status.OPT_OUT) for t in job.targets),
+        *((pl.col(t.before) == Status.OPT_IN) & forbids(pl.col(t.part)) for t in job.targets),
         pl.lit(value=False),
     ).fill_null(value=False)
 
@@ -153,7 +152,8 @@ def raised_to_opt_in(job: Job) -> pl.Expr:
 
 def planned_outcomes(records: pl.DataFrame, items: pl.DataFrame) -> pl.DataFrame:
     """The outcomes that a plan will have if the destination accepts everything."""
-    operation = items.select(Column.RECORD, Column.OPERATION)
+    # Of a record with several items, one for each address, an update outranks what is new, as it does when settled.
+    operation = items.group_by(Column.RECORD).agg(pl.col(Column.OPERATION).max())
     created = pl.col(Column.OPERATION) == Operation.CREATE
     sent = pl.when(created).then(pl.lit(str(Outcome.CREATED))).otherwise(pl.lit(str(Outcome.UPDATED)))
     outcome = pl.when(pl.col(Column.DECISION) == SEND).then(sent).otherwise(pl.col(Column.DECISION))

@@ -65,6 +65,8 @@ class Transport:
     pacer: Pacer
     stop: threading.Event
     patience: Patience = field(default_factory=Patience)
+    auth: httpx.Auth | None = None
+    """Signs each attempt anew."""
     make_client: Callable[[], httpx.Client] = field(init=False)
     _own: threading.local = field(init=False, default_factory=threading.local)
     _clients: list[httpx.Client] = field(init=False, default_factory=list)
@@ -96,8 +98,12 @@ class Transport:
         """A `send` that appends every attempt to `log`."""
         return partial(self._send, log)
 
-    def _send(self, log: list[Attempt], request: httpx.Request, *, repeatable: bool) -> Reply:
+    def _send(
+        self, log: list[Attempt], request: httpx.Request, *, repeatable: bool, after_seconds: float = 0.0
+    ) -> Reply:
         """Sends until an answer is clear, patience ends, or a request that is not repeatable may have taken effect."""
+        if after_seconds:
+            wait(self.stop, after_seconds)
         trial = _Trial(self, log, request, repeatable=repeatable)
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_result(lambda settled: settled is None),
@@ -141,7 +147,7 @@ class Transport:
     def _exchange(self, request: httpx.Request) -> httpx.Response:
         """The whole answer. The client's time limit is for one read: an answer that drips in has many."""
         ends = time.monotonic() + self.request_seconds
-        response = self.client.send(request, stream=True)
+        response = self.client.send(request, stream=True, auth=self.auth)
         pieces: list[bytes] = []
         try:
             for piece in response.iter_bytes():
@@ -197,12 +203,11 @@ class _Trial:
         return seconds
 
 
-def _body(response: httpx.Response) -> dict[str, Any]:
+def _body(response: httpx.Response) -> Any:
     try:
-        body = response.json()
+        return response.json()
     except (json.JSONDecodeError, UnicodeDecodeError):
         return {}
-    return body if isinstance(body, dict) else {}
 
 
 def _with_retry_after(verdict: Verdict, header: str | None, now: datetime) -> Verdict:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 ISO_FORMATS: Final = (
     "%+",
@@ -41,10 +41,16 @@ def json_text(text: pl.Expr) -> pl.Expr:
     return pl.when(text.is_not_null()).then(encoded.str.slice(len('{"v":')).str.head(-1))
 
 
-def typed(text: pl.Expr, type: str, format: str | None = None) -> pl.Expr:  # noqa: A002 - the mapping's own words
+def typed(
+    text: pl.Expr,
+    type: str,  # noqa: A002 - the mapping's own word
+    format: str | None = None,  # noqa: A002 - as above
+    choices: Mapping[str, str] | None = None,
+) -> pl.Expr:
     """Text as JSON text of a type: text, number, boolean, date or list. Null where it is null or does not fit.
 
-    `format` is a date's strftime format (None: ISO 8601) or a list's separator (None: a semicolon).
+    `format` is a date's strftime format (None: ISO 8601) or a list's separator (None: a semicolon). `choices`: the only
+    texts, or items of a list, that fit, in lower case, and the word that each stands for.
     """
     match type:
         case "number":
@@ -58,10 +64,21 @@ def typed(text: pl.Expr, type: str, format: str | None = None) -> pl.Expr:  # no
         case "date":
             return json_text(instant(text, format, "UTC").dt.strftime(WIRE_DATE))
         case "list":
-            items = text.str.split(format or ";").list.eval(json_text(pl.element().str.strip_chars()))
-            return pl.when(text.is_not_null()).then(pl.concat_str(pl.lit("["), items.list.join(","), pl.lit("]")))
+            items = text.str.split(format or ";").list.eval(json_text(_chosen(pl.element().str.strip_chars(), choices)))
+            whole = ~items.list.eval(pl.element().is_null()).list.any()
+            joined = pl.concat_str(pl.lit("["), items.list.join(","), pl.lit("]"))
+            return pl.when(text.is_not_null() & whole).then(joined)
         case _:
-            return json_text(text)
+            return json_text(_chosen(text, choices))
+
+
+def _chosen(text: pl.Expr, choices: Mapping[str, str] | None) -> pl.Expr:
+    """The word that a text stands for; null where it stands for none."""
+    if choices is None:
+        return text
+    return text.str.to_lowercase().replace_strict(
+        list(choices), list(choices.values()), default=None, return_dtype=pl.String
+    )
 
 
 def _shortest_number(text: pl.Expr) -> pl.Expr:

@@ -14,6 +14,7 @@ from pipeline.stages.fold import fold, hold_against
 from pipeline.stages.map import map_records
 from pipeline.stages.read import LINE, RECORD
 from pipeline.stages.reconcile import FOUND, Found, compare
+from pipeline.stages.split import by_address
 from pipeline.stages.validate import validate
 from pipeline.subject import bound, destination_of, export_of
 
@@ -71,8 +72,9 @@ def verify(request: Request, context: Context) -> Verified:
             return verified
         validated = validate(map_records(pl.concat(records), job, context.clock()), job)
         verified.unusable += validated.rejected.height
-        wanted = _comparable(hold_against(fold(validated.valid, job), validated.witnesses, job).identities, job)
-        seen = session.read(job, wanted.get_column(Column.IDENTITY).to_list())
+        said = by_address(validated, job) if job.by_address else validated
+        wanted = _comparable(hold_against(fold(said.valid, job), said.witnesses, job).identities, job)
+        seen = session.read(job, wanted)
         judged = compare(wanted, seen, job)
         for found, count in judged.group_by(FOUND).len().iter_rows():
             verified.contacts[WORDS[Found(found)]] = count

@@ -71,7 +71,7 @@ def job_of(audience: Audience = AUDIENCE, **changes: Any) -> Job:
 
 def columns_of(job: Job) -> list[str]:
     """Every column of the export that the job reads."""
-    named = [job.identity_column, *(attribute.column for attribute in job.attributes)]
+    named = [*job.identity_columns, *(attribute.column for attribute in job.attributes)]
     for one in job.targets:
         words = [w.column for w in (one.status, one.evidence) if w is not None]
         named += [column for column in (*words, one.at and one.at.column) if column]

@@ -10,9 +10,9 @@ from typing import Final
 import typer.main
 
 from pipeline import errors
+from pipeline.advice import ADVICE
 from pipeline.cli import app
 from pipeline.destinations.acoustic_connect.options import Options
-from pipeline.model import ADVICE
 from pipeline.settings import Settings
 
 ROOT: Final = Path(__file__).parent.parent

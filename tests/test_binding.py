@@ -129,8 +129,8 @@ PROBLEMS: dict[str, tuple[Audience, dict[str, Any], str]] = {
         {"addresses": {"EMAIL": {"column": "email", "attribute": "Cell Phone"}}},
         "addresses.EMAIL.attribute: attribute 'Cell Phone' is not an address of EMAIL; allowed: Email",
     ),
-    "an address without its attribute": (
-        AUDIENCE,
+    "an address without its attribute, where two would do": (
+        audience(*FIELDS, Field("Work email", "text", frozenset({Channel.EMAIL}))),
         {"addresses": {"EMAIL": "email"}},
         "addresses.EMAIL: `attribute:` is missing: the audience's attribute that holds this address",
     ),
@@ -279,3 +279,9 @@ def test_one_attribute_may_be_the_address_of_two_channels() -> None:
     assert problems(known, addresses=other, consent=consent) == [
         "addresses.WHATSAPP.region: attribute 'Cell Phone' has one region for all of its channels: US"
     ]
+
+
+def test_the_only_address_of_a_channel_needs_no_name() -> None:
+    """A destination with one field for e-mail addresses is not asked which."""
+    job = job_of(addresses={"EMAIL": "email"}, consent=None, policy={"write": ["attributes"]})
+    assert [a.name for a in job.addresses] == ["Email"]

@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import Enum, auto
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from pipeline.model import Channel, Outcome
 
@@ -20,17 +20,26 @@ if TYPE_CHECKING:
     from pipeline.job import Job
     from pipeline.model import Operation, Reason
 
+Mode = Literal["update", "create", "upsert"]
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What the vendor takes at once."""
 
     rows_per_request: int
+    """The most; a mapping's `batch_size` is cut down to it."""
     bytes_per_request: int
     identities_per_read: int
     request_seconds: float
     settle_seconds: float
     """How long a write may take to show when it is read back."""
+    usual_rows_per_request: int | None = None
+    """Where the mapping names no `batch_size`; None: the most."""
+    requests_per_second: float | None = None
+    """An even pace, where the mapping names no `requests_per_second`."""
+    requests_per_minute: int | None = None
+    """The most within any 60 seconds, where the mapping names no `requests_per_second`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +51,14 @@ class Field:
     channels: frozenset[Channel] = frozenset()
     is_key: bool = False
     decimals: int | None = None
+    choices: Mapping[str, str] | None = None
+    """Stored word -> label, where only these values fit."""
+    is_required: bool = False
+    """Whether a new contact must have it."""
+    id: str | None = None
+    """What it is called on the wire, where that is not its name."""
+    pattern: str | None = None
+    """A regular expression that a cell must match as a whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +72,18 @@ class Audience:
     """group id -> name"""
     implicit_opt_in: frozenset[Channel] = frozenset()
     """Channels that a new contact with an address is opted in to where nothing is said of them."""
+    by_address: bool = False
+    """Whether consent belongs to an address, not to a contact: each address of a record is an item of its own."""
+    asks_first: bool = False
+    """Whether a write needs what only reading gives, such as the contact's id."""
+    mode: Mode = "update"
+    """What a mapping without `delivery.mode` means."""
+    open_fields: Mapping[str, str] = field(default_factory=dict)
+    """Regular expression -> pattern of a cell (empty: any): names that it matches are attributes too."""
+    naming_fields: tuple[str, ...] = ()
+    """Fields that identify together: first name, last name, e-mail address."""
+    kin: bool = False
+    """Whether contacts share addresses and an opt-out is for all of them: one contact's opt-out holds the others."""
 
     @property
     def channels(self) -> frozenset[Channel]:
@@ -80,7 +109,7 @@ def audience_from_json(text: bytes) -> Audience:
         for name, given in found["fields"].items()
     }
     implicit = frozenset(Channel(channel) for channel in found["implicit_opt_in"])
-    return Audience(found["account"], found["name"], fields, found["groups"], implicit)
+    return Audience(**{**found, "fields": fields, "implicit_opt_in": implicit})
 
 
 class Kind(Enum):
@@ -112,15 +141,18 @@ class Reply:
     """What `send` gives back: a judged answer, or none. `unclear`: it may have taken effect unseen."""
 
     verdict: Verdict
-    body: Mapping[str, Any]
+    body: Any
+    """The answer's JSON; an empty object where it has none."""
     unclear: bool = False
 
 
 class Send(Protocol):
     """Sends one request under the run's pacing, retries and time limits."""
 
-    def __call__(self, request: httpx.Request, *, repeatable: bool) -> Reply:
+    def __call__(self, request: httpx.Request, *, repeatable: bool, after_seconds: float = 0.0) -> Reply:
         """`repeatable`: sending it twice has the effect of once, so an unclear attempt may be repeated.
+
+        `after_seconds`: waits so long first, as polling asks for.
 
         Raises Unreachable, Refused (a verdict of HALT) or Interrupted.
         """
@@ -149,11 +181,17 @@ class Delivery:
     expected: int = 0
     reported: int = 0
     exceptional: Sequence[Exceptional] = field(default_factory=tuple)
+    links: Mapping[int, str] = field(default_factory=dict)
+    """Record -> the link that the destination gave for it."""
 
     def __add__(self, other: Delivery) -> Delivery:
         """What came of two parts of a batch together."""
-        exceptional = (*self.exceptional, *other.exceptional)
-        return Delivery(self.expected + other.expected, self.reported + other.reported, exceptional)
+        return Delivery(
+            self.expected + other.expected,
+            self.reported + other.reported,
+            (*self.exceptional, *other.exceptional),
+            {**self.links, **other.links},
+        )
 
 
 class Destination(Protocol):
@@ -161,6 +199,11 @@ class Destination(Protocol):
 
     @property
     def limits(self) -> Limits: ...
+
+    @property
+    def auth(self) -> httpx.Auth | None:
+        """Signs each attempt anew, where the vendor asks for it; None: the requests carry what they need."""
+        ...
 
     def describe(self, send: Send) -> Audience:
         """Reads audience, groups and fields. Raises Refused where the account or audience is not there."""
@@ -178,8 +221,12 @@ class Destination(Protocol):
         """Sends items of one operation; settles refusals to the row; leaves what is unclear to be read back."""
         ...
 
-    def read_back(self, job: Job, identities: Sequence[str], send: Send) -> pl.DataFrame:
-        """Reads contacts: `identity`, each attribute, known target and `reach:CHANNEL`; missing ones are absent."""
+    def read_back(self, job: Job, wanted: pl.DataFrame, send: Send) -> pl.DataFrame:
+        """Reads the contacts of `wanted`: `identity`, and each attribute as the export gives it.
+
+        Gives `identity`, each attribute, known target and `reach:CHANNEL`; missing contacts are absent. What else a
+        destination has to say is in the columns of `stages.seen`.
+        """
         ...
 
     def classify(self, response: httpx.Response) -> Verdict:

@@ -116,14 +116,14 @@ class Policy(Section):
 class Delivery(Section):
     """How requests are sent."""
 
-    mode: Literal["update", "create", "upsert"] = "update"
-    """Only existing contacts, only new ones, or both."""
-    batch_size: Annotated[int, Field(ge=1, le=10_000)] = 100
-    """Contacts per request; the destination may take fewer."""
+    mode: Literal["update", "create", "upsert"] | None = None
+    """Only existing contacts, only new ones, or both; left out: update, and for Wix upsert."""
+    batch_size: Annotated[int, Field(ge=1, le=10_000)] | None = None
+    """Contacts per request; the destination may take fewer. Left out: 100, and for iVvy 200."""
     concurrency: Annotated[int, Field(ge=1, le=64)] = 4
     """Requests under way at the same time."""
     requests_per_second: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
-    """The fastest pace; left out: as fast as the destination answers."""
+    """The fastest pace; left out: what the vendor allows, else as fast as the destination answers."""
 
 
 class Guards(Section):

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from pipeline.job import row_key
 from pipeline.model import Column, Operation
-from pipeline.stages.precedence import is_opt_out
+from pipeline.stages.precedence import forbids
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,9 +23,10 @@ OTHER_PHASE = 1
 def batch(changes: pl.DataFrame, job: Job, wires: Mapping[Operation, pl.Expr], limits: Limits) -> pl.DataFrame:
     """Items in sending order. A batch is of one phase and one operation, and fits the row and byte limits.
 
-    An item that opts out of anything is in phase 0; the first byte of phase 1 leaves after the last of phase 0.
+    An item that opts out of anything is in phase 0; the first byte of phase 1 leaves after the last of phase 0. Where
+    items are of addresses, a batch is of one channel, so that no record is in it twice.
     """
-    opts_out = pl.any_horizontal(*(is_opt_out(pl.col(t.part)) for t in job.targets), pl.lit(value=False))
+    opts_out = pl.any_horizontal(*(forbids(pl.col(t.part)) for t in job.targets), pl.lit(value=False))
     encoded = pl.concat(
         [
             changes.filter(pl.col(Column.OPERATION) == operation)
@@ -35,8 +37,9 @@ def batch(changes: pl.DataFrame, job: Job, wires: Mapping[Operation, pl.Expr], l
         ]
     )
     phase = pl.when(opts_out).then(OPT_OUT_PHASE).otherwise(OTHER_PHASE).cast(pl.Int8)
-    kind = [Column.PHASE, Column.OPERATION]
-    rows = min(job.delivery.batch_size or limits.rows_per_request, limits.rows_per_request)
+    kind = [Column.PHASE, Column.OPERATION, *row_key(job)[1:]]
+    usual = limits.usual_rows_per_request or limits.rows_per_request
+    rows = min(job.delivery.batch_size or usual, limits.rows_per_request)
     numbered = (
         encoded.with_columns(phase.alias(Column.PHASE))
         .sort(*kind, Column.RECORD)

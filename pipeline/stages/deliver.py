@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
@@ -149,11 +149,12 @@ class Courier:
     send: Send
     stop: threading.Event
     watchful: bool = False
-    counts: list[Delivery] = field(default_factory=list)
+    counts: Delivery = field(default_factory=Delivery)
     exceptional: dict[int, Exceptional] = field(default_factory=dict)
 
     def settle(self, items: pl.DataFrame, *, begun: bool) -> Delivery:
         """Every item ends confirmed, or exceptional with an outcome."""
+        unclear: dict[int, Reason] = {}
         if begun:
             unclear = dict.fromkeys(items.get_column(Column.RECORD), Reason.NOT_CONFIRMED)
             remaining = self._read_back(items, unclear, patient=creating(items))
@@ -162,37 +163,38 @@ class Courier:
         for _ in range(ROUNDS):
             if remaining.is_empty():
                 break
-            remaining = self._round(remaining)
+            remaining, unclear = self._round(remaining)
         for record in remaining.get_column(Column.RECORD).to_list():
-            self._except(record, Outcome.UNKNOWN, Reason.NOT_CONFIRMED)
-        expected = sum(count.expected for count in self.counts)
-        reported = sum(count.reported for count in self.counts)
-        return Delivery(expected, reported, tuple(self.exceptional.values()))
+            changed = unclear.get(record) is Reason.CHANGED_MEANWHILE
+            outcome = Outcome.FAILED if changed else Outcome.UNKNOWN
+            self._except(record, outcome, Reason.CHANGED_MEANWHILE if changed else Reason.NOT_CONFIRMED)
+        return replace(self.counts, exceptional=tuple(self.exceptional.values()))
 
     def _still_permitted(self, items: pl.DataFrame) -> pl.DataFrame:
         """The items but for those that would raise the status of somebody who has opted out since it was planned."""
         raising = items.filter(permits_something(self.job))
         if raising.is_empty() or "destination" not in self.job.policy.witnesses:
             return items
-        identities = raising.get_column(Column.IDENTITY).to_list()
-        judged = compare(raising, self.destination.read_back(self.job, identities, self.send), self.job)
+        judged = self._compared(raising)
         held = judged.filter(OPTED_OUT).get_column(Column.RECORD).to_list()
         for record in held:
             self._except(record, Outcome.HELD, Reason.RESUBSCRIBE_WITHOUT_EVIDENCE)
         return items.filter(~pl.col(Column.RECORD).is_in(held))
 
-    def _round(self, items: pl.DataFrame) -> pl.DataFrame:
-        """Delivers once and reads back what is unclear; returns what may be sent again."""
+    def _round(self, items: pl.DataFrame) -> tuple[pl.DataFrame, dict[int, Reason]]:
+        """Delivers once and reads back what is unclear; returns what may be sent again, and why it was unclear."""
         delivery = self.destination.deliver(self.job, items, self.send)
-        self.counts.append(delivery)
-        unclear = {e.record: e for e in delivery.exceptional if e.outcome is None}
+        self.counts += replace(delivery, exceptional=())
+        unclear = {e.record: e.reason for e in delivery.exceptional if e.outcome is None}
         for exceptional in delivery.exceptional:
             if exceptional.outcome is not None:
                 self.exceptional[exceptional.record] = exceptional
         if not unclear:
-            return items.head(0)
+            return items.head(0), unclear
         asked = items.filter(pl.col(Column.RECORD).is_in(list(unclear)))
-        return self._read_back(asked, {record: e.reason for record, e in unclear.items()}, patient=True)
+        # Who was changed by somebody else is known not to have taken effect: there is nothing to wait for.
+        patient = set(unclear.values()) != {Reason.CHANGED_MEANWHILE}
+        return self._read_back(asked, unclear, patient=patient), unclear
 
     def _read_back(self, items: pl.DataFrame, unclear: dict[int, Reason], *, patient: bool) -> pl.DataFrame:
         """Reads until all is confirmed or would have shown; returns the items that certainly did not take effect."""
@@ -211,19 +213,21 @@ class Courier:
                 self._except(record, Outcome.UNKNOWN, Reason.NOT_CONFIRMED)
             else:
                 again.append(record)
-        return items.filter(pl.col(Column.RECORD).is_in(again))
+        return judged.drop(FOUND, OPTED_OUT).filter(pl.col(Column.RECORD).is_in(again))
 
     def _read_until_shown(self, items: pl.DataFrame, *, patient: bool) -> pl.DataFrame:
         from pipeline.pacing import wait as pause
 
         left, seconds = self.destination.limits.settle_seconds if patient else 0.0, FIRST_PAUSE_SECONDS
         while True:
-            identities = items.get_column(Column.IDENTITY).to_list()
-            judged = compare(items, self.destination.read_back(self.job, identities, self.send), self.job)
+            judged = self._compared(items)
             if left <= 0 or judged.get_column(FOUND).eq(Found.CONFIRMED).all():
                 return judged
             pause(self.stop, min(seconds, left))
             left, seconds = left - seconds, seconds * 2
+
+    def _compared(self, items: pl.DataFrame) -> pl.DataFrame:
+        return compare(items, self.destination.read_back(self.job, items, self.send), self.job)
 
     def _except(self, record: int, outcome: Outcome, reason: Reason) -> None:
         self.exceptional[record] = Exceptional(record, outcome, reason, "settled by reading back")

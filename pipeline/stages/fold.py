@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from pipeline.job import row_key
 from pipeline.model import Column, Reason, Status
-from pipeline.stages.precedence import is_opt_out, raises, winners
+from pipeline.stages.precedence import forbids, raises, winners
 from pipeline.values import JSON_NULL
 
 if TYPE_CHECKING:
@@ -53,21 +54,48 @@ def fold(valid: pl.DataFrame, job: Job) -> Folded:
 def hold_against(folded: Folded, witnesses: pl.DataFrame, job: Job) -> Folded:
     """Withholds permissions that a rejected record of the identity may forbid: by an opt-out or a value in doubt.
 
-    A permission that is provably newer stands.
+    Where contacts share addresses, what any record says of an address holds for every contact with that address. A
+    permission that is provably newer stands.
     """
     identities = folded.identities
     for target in job.targets if not witnesses.is_empty() else ():
-        status, at = pl.col(target.part), pl.col(target.at_column)
-        forbids = witnesses.filter(is_opt_out(status) | (status == Status.UNLISTED)).group_by(Column.IDENTITY)
-        said = forbids.agg(at.max().alias("_last"), at.is_null().any().alias("_undated"))
-        identities = identities.join(said, on=Column.IDENTITY, how="left", maintain_order="left")
-        newer = (at > pl.col("_last")).fill_null(value=False) & ~pl.col("_undated")
-        held = raises(status) & pl.col("_undated").is_not_null() & ~newer
-        reason = pl.when(held).then(pl.lit(str(Reason.RESUBSCRIBE_WITHOUT_EVIDENCE))).otherwise(pl.col(target.reason))
-        identities = identities.with_columns(
-            reason.alias(target.reason), pl.when(~held.fill_null(value=False)).then(status).alias(target.part)
-        ).drop("_last", "_undated")
+        identities = _hold(identities, target, _forbidding(witnesses, target, pl.col(Column.IDENTITY)))
+    for target in job.targets if job.kin else ():
+        for other in job.targets:
+            address = job.address_of(other.channel)
+            if address is not None and other.key in target.overlaps:
+                said = [_forbidding(frame, other, address_text(address)) for frame in (folded.identities, witnesses)]
+                identities = _hold(identities, target, pl.concat(said), address_text(address))
     return Folded(identities, folded.superseded)
+
+
+def address_text(address: Attribute) -> pl.Expr:
+    """An address without its JSON quotes, in lower case: what it is compared by."""
+    return pl.col(address.part).str.strip_chars('"').str.to_lowercase()
+
+
+def _forbidding(records: pl.DataFrame, target: Target, key: pl.Expr) -> pl.DataFrame:
+    """Whom a target's opt-outs and values in doubt are about, and when each was said."""
+    status = pl.col(target.part)
+    doubtful = (status == Status.UNLISTED).fill_null(value=False)
+    said = records.filter(forbids(status) | doubtful).select(key.alias("_about"), pl.col(target.at_column).alias("_at"))
+    return said.filter(pl.col("_about").is_not_null())
+
+
+def _hold(identities: pl.DataFrame, target: Target, said: pl.DataFrame, key: pl.Expr | None = None) -> pl.DataFrame:
+    """Withholds the target's permissions that are not newer than all that was said against them."""
+    status, at = pl.col(target.part), pl.col(target.at_column)
+    at_last = said.group_by("_about").agg(
+        pl.col("_at").max().alias("_last"), pl.col("_at").is_null().any().alias("_undated")
+    )
+    about = (pl.col(Column.IDENTITY) if key is None else key).alias("_about")
+    joined = identities.with_columns(about).join(at_last, on="_about", how="left", maintain_order="left")
+    newer = (at > pl.col("_last")).fill_null(value=False) & ~pl.col("_undated")
+    held = raises(status) & pl.col("_undated").is_not_null() & ~newer
+    reason = pl.when(held).then(pl.lit(str(Reason.RESUBSCRIBE_WITHOUT_EVIDENCE))).otherwise(pl.col(target.reason))
+    return joined.with_columns(
+        reason.alias(target.reason), pl.when(~held.fill_null(value=False)).then(status).alias(target.part)
+    ).drop("_about", "_last", "_undated")
 
 
 def broken_of(target: Target) -> str:
@@ -84,7 +112,7 @@ def _broken_address(target: Target, job: Job) -> pl.Expr:
 
 def _one_per_identity(ordered: pl.DataFrame, job: Job) -> pl.DataFrame:
     by_time = job.policy.duplicates == "latest"
-    own = [Column.RECORD, Column.LINE, *(a.reason for a in job.attributes), *(t.reason for t in job.targets)]
+    own = [*row_key(job), Column.LINE, *(a.reason for a in job.attributes), *(t.reason for t in job.targets)]
     folded = ordered.group_by(Column.IDENTITY, maintain_order=True).agg(
         *(pl.col(column).last() for column in own),
         *(_latest_value(attribute) for attribute in job.attributes),

@@ -27,7 +27,7 @@ def map_records(records: pl.DataFrame, job: Job, now: datetime) -> pl.DataFrame:
     cells = records.select(
         pl.col(Column.RECORD),
         pl.col(Column.LINE),
-        cell(job.identity_column, job.null_values).alias(Column.IDENTITY),
+        identity_of(job).alias(Column.IDENTITY),
         *(cell(a.column, job.null_values).alias(cell_of(a)) for a in job.attributes),
         *(expression for t in job.targets for expression in _intent(t, job.null_values)),
     )
@@ -39,6 +39,20 @@ def map_records(records: pl.DataFrame, job: Job, now: datetime) -> pl.DataFrame:
     for attribute in job.addresses:
         valued = _with_address(valued, attribute)
     return valued
+
+
+def identity_of(job: Job) -> pl.Expr:
+    """The identity as text. Several columns that identify together are compared trimmed and without case.
+
+    They are joined by `|`; a backslash goes before a `|` or a backslash of their own, so that no two people are one.
+    """
+    cells = [cell(column, job.null_values) for column in job.identity_columns]
+    if not cells:
+        return pl.lit(None, pl.String)
+    if len(cells) == 1:
+        return cells[0]
+    escaped = [c.str.to_lowercase().str.replace_all(r"([\\|])", r"\$1") for c in cells]
+    return pl.concat_str(escaped, separator="|")
 
 
 def cell(column: str, null_values: frozenset[str]) -> pl.Expr:
@@ -54,7 +68,7 @@ def cell_of(attribute: Attribute) -> str:
 
 def _value(attribute: Attribute) -> pl.Expr:
     text = pl.col(cell_of(attribute))
-    value = typed(text, attribute.type, attribute.format)
+    value = typed(text, attribute.type, attribute.format, attribute.choices)
     if attribute.blank == "clear":
         return pl.when(text.is_null()).then(pl.lit(JSON_NULL)).otherwise(value)
     return value

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from pipeline.model import STRICTNESS, Column, Status
+from pipeline.model import RESTRICTIONS, STRICTNESS, Column, Status
 
 if TYPE_CHECKING:
     from pipeline.job import Target
@@ -32,6 +32,20 @@ def permits(status: pl.Expr) -> pl.Expr:
 def raises(status: pl.Expr) -> pl.Expr:
     """True where the status, written over an opt-out, would end it: opt-in, unverified opt-in, and clearing."""
     return status.is_not_null() & ~is_opt_out(status)
+
+
+def forbids(status: pl.Expr) -> pl.Expr:
+    """True for an opt-out and for a destination's words for contacts that must not be contacted (IV-07, IV-08)."""
+    return status.is_in([str(Status.OPT_OUT), *RESTRICTIONS]).fill_null(value=False)
+
+
+def ends(status: pl.Expr, stored: pl.Expr) -> pl.Expr:
+    """True where the status, written over what is stored, would let somebody be contacted who must not be.
+
+    One restriction may take the place of another, but not that of an opt-out: it may be lifted more easily.
+    """
+    lifts = forbids(stored) & ~forbids(status)
+    return raises(status) & (is_opt_out(stored) | lifts)
 
 
 def winners(records: pl.DataFrame, target: Target, *, by_time: bool) -> pl.DataFrame:

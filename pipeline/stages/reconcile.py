@@ -9,7 +9,8 @@ import polars as pl
 
 from pipeline.job import part_of
 from pipeline.model import Column, Operation, Status
-from pipeline.stages.precedence import is_opt_out, raises
+from pipeline.stages.precedence import ends, forbids, is_opt_out, raises
+from pipeline.stages.seen import OF_KIN, SEEN, SHOWN_AT, complete
 from pipeline.values import JSON_NULL
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 FOUND = "found"
 OPTED_OUT = "opted_out"
 """Whether the destination shows an opt-out that was not there when it was planned to raise the status."""
-_SEEN = "@seen"
 
 
 class Found(StrEnum):
@@ -30,19 +30,23 @@ class Found(StrEnum):
 
 
 def compare(items: pl.DataFrame, seen: pl.DataFrame, job: Job) -> pl.DataFrame:
-    """`items` with `found` and `opted_out`. Confirmed: every contact of its identity shows every part of the item."""
-    there = pl.col(f"there{_SEEN}").fill_null(value=False)
-    shown = seen.with_columns(pl.lit(value=True).alias("there")).rename(
-        {c: c + _SEEN for c in (*seen.columns, "there") if c != Column.IDENTITY}
-    )
+    """`items` with `found` and `opted_out`, and with the handles that were shown.
+
+    Confirmed: every contact of its identity shows every part of the item.
+    """
+    whole = complete(seen, job)
+    shown = whole.rename({c: c + SEEN for c in whole.columns if c != Column.IDENTITY})
     joined = items.join(shown, on=Column.IDENTITY, how="left", maintain_order="left")
     agrees = pl.all_horizontal(
         *(_attribute_agrees(a) for a in job.attributes),
         *(_target_agrees(t) for t in job.targets),
         pl.lit(value=True),
     )
-    judged = joined.group_by(Column.RECORD, maintain_order=True).agg(
-        there.any().alias("there"), agrees.all().alias("agrees"), _opted_out_since(job, items).any().alias(OPTED_OUT)
+    judged = joined.group_by(Column.IDENTITY, maintain_order=True).agg(
+        pl.col(Column.EXISTS + SEEN).fill_null(value=False).any().alias("there"),
+        agrees.all().alias("agrees"),
+        _opted_out_since(job, items).any().alias(OPTED_OUT),
+        pl.col(Column.HANDLE + SEEN).first(),
     )
     found = (
         pl.when(~pl.col("there"))
@@ -51,22 +55,30 @@ def compare(items: pl.DataFrame, seen: pl.DataFrame, job: Job) -> pl.DataFrame:
         .then(pl.lit(str(Found.CONFIRMED)))
         .otherwise(pl.lit(str(Found.DIFFERENT)))
     )
-    return items.join(judged.select(Column.RECORD, found.alias(FOUND), OPTED_OUT), on=Column.RECORD, how="left")
+    answers = judged.select(Column.IDENTITY, found.alias(FOUND), OPTED_OUT, Column.HANDLE + SEEN)
+    compared = items.join(answers, on=Column.IDENTITY, how="left", maintain_order="left")
+    if Column.HANDLE in items.columns:
+        fresh = pl.coalesce(Column.HANDLE + SEEN, Column.HANDLE)
+        compared = compared.with_columns(fresh.alias(Column.HANDLE))
+    return compared.drop(Column.HANDLE + SEEN)
 
 
 def _attribute_agrees(attribute: Attribute) -> pl.Expr:
-    """Addresses are compared without case, as destinations do."""
-    sent, shown = pl.col(attribute.part), pl.col(attribute.part + _SEEN)
-    if attribute.channels:
+    """Addresses, and names that identify, are compared without case, as destinations do."""
+    sent, shown = pl.col(attribute.part), pl.col(attribute.part + SEEN)
+    if attribute.channels or attribute.identifies:
         sent, shown = sent.str.to_lowercase(), shown.str.to_lowercase()
     cleared = pl.col(attribute.part) == JSON_NULL
     return sent.is_null() | pl.when(cleared).then(shown.is_null()).otherwise((sent == shown).fill_null(value=False))
 
 
 def _target_agrees(target: Target) -> pl.Expr:
-    sent, shown = pl.col(target.part), pl.col(part_of(target.key) + _SEEN)
+    """Who is not in a group has none of its consent."""
+    sent, shown = pl.col(target.part), pl.col(part_of(target.key) + SEEN)
     cleared = sent == Status.CLEAR
-    return sent.is_null() | pl.when(cleared).then(shown.is_null()).otherwise((sent == shown).fill_null(value=False))
+    absent = is_opt_out(sent) & (shown == Status.ABSENT).fill_null(value=False)
+    same = (sent == shown).fill_null(value=False) | absent
+    return sent.is_null() | pl.when(cleared).then(shown.is_null()).otherwise(same)
 
 
 def permits_something(job: Job) -> pl.Expr:
@@ -75,12 +87,19 @@ def permits_something(job: Job) -> pl.Expr:
 
 
 def _opted_out_since(job: Job, items: pl.DataFrame) -> pl.Expr:
-    since = [
-        raises(pl.col(t.part)) & ~is_opt_out(pl.col(t.before)) & is_opt_out(pl.col(part_of(key) + _SEEN))
-        for t in job.targets
-        if t.before in items.columns
-        for key in t.shown_keys
-    ]
+    """Whether what is shown now forbids an item that nothing forbade when it was planned.
+
+    Where the destination dates it, an opt-out from before the consent was known, and overruled, already.
+    """
+    since = []
+    for target in (t for t in job.targets if t.before in items.columns):
+        status, before = pl.col(target.part), pl.col(target.before)
+        for key in target.shown_keys:
+            shown, at = pl.col(part_of(key) + SEEN), pl.col(part_of(key) + SHOWN_AT + SEEN)
+            left = (shown == Status.ABSENT) & (before == Status.OPT_IN)
+            overruled = forbids(before) & ~(at >= pl.col(target.at_column)).fill_null(value=False)
+            since += [ends(status, shown) & ~overruled, raises(status) & left.fill_null(value=False)]
+            since.append(ends(status, pl.col(part_of(key) + OF_KIN + SEEN)))
     return pl.any_horizontal(*since, pl.lit(value=False))
 
 

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from pipeline.model import Column, Operation, Outcome, Reason
+from pipeline.job import row_key
+from pipeline.model import Column, Operation, Reason
+from pipeline.stages.outcomes import APPLIED
 from pipeline.stages.told import fingerprint
 from pipeline.state import TOLD_AT, TOLD_RUN
 from pipeline.values import JSON_NULL
@@ -16,6 +18,14 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from pipeline.job import Attribute, Job
+
+
+@dataclass(frozen=True, slots=True)
+class Teller:
+    """The run that told it, and when."""
+
+    run_id: str
+    now: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,20 +40,24 @@ class Told:
     """identities that something was sent of which may have taken effect or not"""
 
 
-def told(items: pl.DataFrame, outcomes: pl.DataFrame, job: Job, run_id: str, now: datetime) -> Told:
-    """What the destination confirmed, who it does not know, and who may have been told something else since."""
-    confirmed = outcomes.filter(pl.col(Column.OUTCOME).is_in([Outcome.CREATED, Outcome.UPDATED]))
-    rows = items.join(confirmed.select(Column.RECORD), on=Column.RECORD, how="semi").select(
+def told(items: pl.DataFrame, settled: pl.DataFrame, decided: pl.DataFrame, job: Job, by: Teller) -> Told:
+    """What the destination confirmed, who it does not know, and who may have been told something else since.
+
+    `settled`: the items' outcomes; `decided`: what the plan decided of each identity.
+    """
+    confirmed = settled.filter(pl.col(Column.OUTCOME).is_in(APPLIED))
+    rows = items.join(confirmed.select(row_key(job)), on=row_key(job), how="semi").select(
         pl.col(Column.IDENTITY),
-        pl.lit(run_id).alias(TOLD_RUN),
-        pl.lit(now).cast(pl.Datetime("us", "UTC")).alias(TOLD_AT),
+        pl.lit(by.run_id).alias(TOLD_RUN),
+        pl.lit(by.now).cast(pl.Datetime("us", "UTC")).alias(TOLD_AT),
         (pl.col(Column.OPERATION) == Operation.CREATE).alias("afresh"),
         *(_told_value(a).alias(a.part) for a in job.attributes),
         *(pl.col(t.part) for t in job.targets),
         *(pl.when(pl.col(t.part).is_not_null()).then(pl.col(t.at_column)).alias(t.at_column) for t in job.targets),
     )
-    missing = outcomes.filter(pl.col(Column.REASON).eq_missing(pl.lit(str(Reason.CONTACT_NOT_FOUND))))
-    unclear = outcomes.filter(pl.col(Column.REASON).is_in([str(Reason.NOT_CONFIRMED), str(Reason.NOT_APPLIED)]))
+    said = pl.concat([frame.select(Column.IDENTITY, Column.REASON) for frame in (settled, decided)])
+    missing = said.filter(pl.col(Column.REASON).eq_missing(pl.lit(str(Reason.CONTACT_NOT_FOUND))))
+    unclear = settled.filter(pl.col(Column.REASON).is_in([str(Reason.NOT_CONFIRMED), str(Reason.NOT_APPLIED)]))
     return Told(
         rows,
         gone=missing.get_column(Column.IDENTITY).drop_nulls(),

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
+from pipeline.job import row_key
 from pipeline.model import Column, Outcome, Reason
 from pipeline.stages.withheld import NOTHING_WITHHELD, with_withheld
 
@@ -27,9 +28,9 @@ RECORDS: Final = (
 NO_WINNER: Final = pl.lit(None, pl.Int64).alias(Column.WINNER)
 
 
-def decided(resolved: Resolved) -> pl.DataFrame:
-    """The records that carry the outcome of their identity."""
-    return resolved.decided.with_columns(NO_WINNER).select(RECORDS)
+def decided(resolved: Resolved, job: Job) -> pl.DataFrame:
+    """The records that carry the outcome of their identity; with the channel, where they are of addresses."""
+    return resolved.decided.with_columns(NO_WINNER).select(*RECORDS, *row_key(job)[1:])
 
 
 def superseded(folded: Folded, job: Job) -> pl.DataFrame:
@@ -39,7 +40,7 @@ def superseded(folded: Folded, job: Job) -> pl.DataFrame:
         pl.lit(str(Reason.FOLDED)).alias(Column.REASON),
         pl.format("folded into record {}", Column.WINNER).alias(Column.MESSAGE),
     )
-    return settled.pipe(with_withheld, job).select(RECORDS)
+    return settled.pipe(with_withheld, job).select(*RECORDS, *row_key(job)[1:])
 
 
 def rejected(records: pl.DataFrame) -> pl.DataFrame:

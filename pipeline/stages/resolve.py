@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import polars as pl
 
-from pipeline.job import part_of, reach_of
+from pipeline.job import part_of, reach_of, row_key
 from pipeline.model import POLICY_REASONS, SEND, Column, Operation, Outcome, Reason, Status
 from pipeline.stages.fold import broken_of
 from pipeline.stages.precedence import is_opt_out, raises
-from pipeline.stages.told import OUT, SAME, TOLD, unaddressed
+from pipeline.stages.seen import SEEN
+from pipeline.stages.told import SAME, TOLD, unaddressed
 from pipeline.stages.withheld import with_withheld
+from pipeline.stages.witnesses import opted_out, with_seen
 from pipeline.values import JSON_NULL
 
 if TYPE_CHECKING:
     from pipeline.job import Attribute, Job, Target
-
-SEEN: Final = "@seen"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +34,16 @@ def decide(frame: pl.DataFrame, seen: pl.DataFrame, asked: pl.Series, job: Job) 
 
     A `suppressed@CHANNEL` column, where present, says whose address may only be opted out.
     """
-    frame = _with_seen(frame, seen, asked, job)
+    frame = with_seen(frame, seen, asked, job)
     judged = frame.with_columns(
         pl.coalesce(pl.col(t.reason), _policy(t, job, frame.columns)).alias(t.reason) for t in job.targets
     )
     operation = pl.when(pl.col(Column.EXISTS).eq_missing(pl.lit(value=False))).then(pl.lit(Operation.CREATE))
     judged = judged.with_columns(operation.otherwise(pl.lit(Operation.UPDATE)).cast(pl.String).alias(Column.OPERATION))
-    judged = judged.with_columns(_missing_address(t, job).alias(t.reason) for t in job.targets)
+    judged = judged.with_columns(
+        *(_missing_address(t, job).alias(t.reason) for t in job.targets),
+        *(_barred(a).alias(a.reason) for a in job.written_attributes),
+    )
     sent = judged.with_columns(
         *(_sent_status(t).alias(t.part) for t in job.targets),
         *(_sent_value(a, job).alias(a.part) for a in job.attributes),
@@ -50,36 +53,12 @@ def decide(frame: pl.DataFrame, seen: pl.DataFrame, asked: pl.Series, job: Job) 
     decided = _verdicts(sent, job)
     befores = [_before(t).alias(t.before) for t in job.targets]
     changes = decided.filter(pl.col(Column.DECISION) == SEND).with_columns(befores)
-    kept = [Column.RECORD, Column.LINE, Column.IDENTITY, Column.OPERATION]
+    own = [*row_key(job), Column.LINE, Column.IDENTITY]
+    sends = [Column.OPERATION, *((Column.HANDLE, Column.KIN) if job.asks_first else ())]
     parts = [a.part for a in job.attributes]
     parts += [c for t in job.targets for c in (t.part, t.at_column, t.source, t.before)]
-    return Resolved(
-        changes.select(*kept, *parts),
-        decided.select(
-            Column.RECORD,
-            Column.LINE,
-            Column.IDENTITY,
-            Column.DECISION,
-            Column.REASON,
-            Column.MESSAGE,
-            Column.WITHHELD,
-            Column.KNOWN,
-        ),
-    )
-
-
-def _with_seen(frame: pl.DataFrame, seen: pl.DataFrame, asked: pl.Series, job: Job) -> pl.DataFrame:
-    keys = [part_of(key) for key in job.known_keys]
-    shown = seen.select(
-        pl.col(Column.IDENTITY),
-        pl.lit(value=True).alias(Column.EXISTS),
-        *(pl.col(k).alias(k + SEEN) for k in keys),
-        *(pl.col(reach_of(channel)) for channel in job.channel_fields),
-        *(pl.col(column).alias(column + SEEN) for column in seen.columns if column.startswith("suppressed@")),
-    )
-    answers = pl.DataFrame({Column.IDENTITY: asked.unique()}).join(shown, on=Column.IDENTITY, how="left")
-    answers = answers.with_columns(pl.col(Column.EXISTS).fill_null(value=False))
-    return frame.join(answers, on=Column.IDENTITY, how="left", maintain_order="left")
+    says = [Column.DECISION, Column.REASON, Column.MESSAGE, Column.WITHHELD, Column.KNOWN]
+    return Resolved(changes.select(*own, *sends, *parts), decided.select(*own, *says))
 
 
 def _policy(target: Target, job: Job, columns: list[str]) -> pl.Expr:
@@ -101,36 +80,11 @@ def _policy(target: Target, job: Job, columns: list[str]) -> pl.Expr:
     required = [str(s) for s in job.policy.require_evidence]
     unproven = pl.col(target.at_column).is_null() | pl.col(target.source).is_null()
     rules.append((Reason.EVIDENCE_MISSING, status.is_in(required) & unproven))
-    rules.append((Reason.RESUBSCRIBE_WITHOUT_EVIDENCE, raises(status) & _opted_out(target, job)))
-    return pl.coalesce(*(pl.when(wrong).then(pl.lit(str(reason))) for reason, wrong in rules), lost)
-
-
-def _opted_out(target: Target, job: Job) -> pl.Expr:
-    """Whether a witness knows an opt-out that this permission would end and does not provably outdate.
-
-    The platform's own opt-outs carry no time, so nothing is provably newer than one; an opt-out that it shows because
-    this product told it is as old as the state says.
-    """
-    out = {key: pl.col(part_of(key) + TOLD + OUT) for key in target.overlaps}
-    outdated = {key: out[key] & _outdates(target, key, job) for key in target.overlaps}
-    nobody = pl.lit(value=False)
-    if "state" not in job.policy.witnesses:
-        out, outdated = {}, {}
-    by_state = [out[key] & ~outdated[key] for key in out]
-    by_destination = []
-    for key in target.shown_keys:
-        told = [outdated[k] for k in outdated if key == k or key.startswith(f"{k}:") or k.startswith(f"{key}:")]
-        by_destination.append(is_opt_out(pl.col(part_of(key) + SEEN)) & ~pl.any_horizontal(*told, nobody))
-    return pl.any_horizontal(*by_state, *by_destination, nobody)
-
-
-def _outdates(target: Target, key: str, job: Job) -> pl.Expr:
-    """Whether the permission has evidence that is newer than what was told under the key."""
-    if job.policy.resubscribe == "never":
-        return pl.lit(value=False)
-    newer = pl.col(target.at_column) > pl.col(f"{part_of(key)}@at{TOLD}")
-    sourced = pl.col(target.source).is_not_null() if target.evidence else pl.lit(value=True)
-    return newer.fill_null(value=False) & sourced
+    rules.append((Reason.RESUBSCRIBE_WITHOUT_EVIDENCE, opted_out(target, job)))
+    ambiguous = pl.col(Column.BARRED) == Reason.CONTACT_AMBIGUOUS
+    barred = pl.when(status.is_not_null() & ~(ambiguous & is_opt_out(status) & (target.group_id is None)))
+    reasons = [pl.when(wrong).then(pl.lit(str(reason))) for reason, wrong in rules]
+    return pl.coalesce(barred.then(pl.col(Column.BARRED)), *reasons, lost)
 
 
 def _missing_address(target: Target, job: Job) -> pl.Expr:
@@ -150,6 +104,11 @@ def _missing_address(target: Target, job: Job) -> pl.Expr:
     )
 
 
+def _barred(attribute: Attribute) -> pl.Expr:
+    given = pl.col(attribute.part).is_not_null() & ~pl.col(attribute.part + SAME)
+    return pl.coalesce(pl.col(attribute.reason), pl.when(given).then(pl.col(Column.BARRED)))
+
+
 def _sent_status(target: Target) -> pl.Expr:
     """The status if it goes: not withheld, not told already, something to clear (AC-06: a new contact has nothing)."""
     is_new = pl.col(Column.OPERATION) == Operation.CREATE
@@ -167,7 +126,8 @@ def _sent_value(attribute: Attribute, job: Job) -> pl.Expr:
     value, is_new = pl.col(attribute.part), pl.col(Column.OPERATION) == Operation.CREATE
     on_create = (value != JSON_NULL) if attribute in job.sent_attributes(Operation.CREATE) else pl.lit(value=False)
     on_update = ~pl.col(attribute.part + SAME) if attribute in job.written_attributes else pl.lit(value=False)
-    return pl.when(pl.when(is_new).then(on_create).otherwise(on_update)).then(value)
+    goes = pl.when(is_new).then(on_create).otherwise(on_update)
+    return pl.when(goes & pl.col(attribute.reason).is_null()).then(value)
 
 
 def _told_parts(job: Job) -> list[pl.Expr]:
@@ -198,6 +158,7 @@ def _verdicts(sent: pl.DataFrame, job: Job) -> pl.DataFrame:
         cases.append((exists & something, Outcome.REJECTED, pl.lit(str(Reason.CONTACT_EXISTS))))
     cases += [
         (is_new & something & ~addressed, Outcome.REJECTED, pl.lit(str(Reason.ADDRESS_MISSING))),
+        (is_new & something & _incomplete(job), Outcome.REJECTED, pl.lit(str(Reason.ATTRIBUTE_MISSING))),
         (is_new & something & _implied(job), Outcome.HELD, pl.lit(str(Reason.CONSENT_MISSING))),
         (something, SEND, pl.lit(None, pl.String)),
         (pl.col("_some_told"), Outcome.UNCHANGED, pl.lit(str(Reason.ALREADY_TOLD))),
@@ -212,8 +173,15 @@ def _verdicts(sent: pl.DataFrame, job: Job) -> pl.DataFrame:
     )
 
 
+def _incomplete(job: Job) -> pl.Expr:
+    """Whether a new contact lacks what the destination does not take it without."""
+    return pl.any_horizontal(*(pl.col(a.part).is_null() for a in job.attributes if a.is_required), pl.lit(value=False))
+
+
 def _implied(job: Job) -> pl.Expr:
-    """Whether a new contact would be opted in by the destination itself to a channel that nothing is said of."""
+    """Whether nothing is said of a channel that the destination would opt a new contact in to, or asks consent for."""
+    if job.by_address:
+        return pl.all_horizontal(*(pl.col(t.part).is_null() for t in job.targets), pl.lit(value=True))
     implied = []
     for address in job.addresses:
         for channel in sorted(job.implicit_opt_in.intersection(address.channels)):

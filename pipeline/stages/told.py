@@ -9,7 +9,7 @@ import polars as pl
 from pipeline.hashing import xxhash64
 from pipeline.job import part_of
 from pipeline.model import Column, Status
-from pipeline.stages.precedence import is_opt_out, raises
+from pipeline.stages.precedence import forbids, is_opt_out, raises
 
 if TYPE_CHECKING:
     from pipeline.job import Attribute, Job, Target
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 TOLD: Final = "@told"
 SAME: Final = "@same"
 OUT: Final = "@out"
+"""What was told and forbids: an opt-out, of a contact that is gone too, or a restriction; else null."""
 DOUBTFUL: Final = "_doubtful"
 """Whether something was sent since the contact was told; null where it was never told anything."""
 
@@ -44,7 +45,7 @@ def against_state(identities: pl.DataFrame, state: pl.DataFrame, job: Job, *, fu
         pl.lit(None, types[c]).alias(c + TOLD) for c in absent
     )
     statuses = [part_of(k) + TOLD for k in job.known_keys]
-    joined = joined.with_columns((is_opt_out(pl.col(c)) | _was_out(pl.col(c))).alias(c + OUT) for c in statuses)
+    joined = joined.with_columns(_told_out(pl.col(c)).alias(c + OUT) for c in statuses)
     joined = joined.with_columns(pl.when(~_was_out(pl.col(c))).then(pl.col(c)).alias(c) for c in statuses)
     certain = ~pl.col(DOUBTFUL).fill_null(value=True) & (not full)
     return joined.with_columns(
@@ -55,6 +56,10 @@ def against_state(identities: pl.DataFrame, state: pl.DataFrame, job: Job, *, fu
 
 def _was_out(told: pl.Expr) -> pl.Expr:
     return told.eq_missing(pl.lit(str(Status.WAS_OPT_OUT)))
+
+
+def _told_out(told: pl.Expr) -> pl.Expr:
+    return pl.when(_was_out(told)).then(pl.lit(str(Status.OPT_OUT))).when(forbids(told)).then(told)
 
 
 def _told_type(column: str) -> pl.DataType:
@@ -78,13 +83,14 @@ def _target_same(target: Target) -> pl.Expr:
 def to_ask(frame: pl.DataFrame, job: Job) -> pl.Series:
     """Identities that the destination must be asked about before anything is decided.
 
-    All that would change, where the operation depends on whether they exist. Else those that were never told anything
+    All that would change, where the operation depends on whether they exist or a write needs what only reading gives.
+    Else those that were never told anything
     (is there such a contact, and what is its status?), those that would raise a status, and those whose consent is for
     an address that this record does not bring.
     """
     parts = [*(t.part for t in job.targets), *(a.part for a in job.attributes)]
     some_change = pl.any_horizontal(*(_changed(part) for part in parts), pl.lit(value=False))
-    if job.delivery.mode == "update":
+    if job.delivery.mode == "update" and not job.asks_first:
         if "destination" not in job.policy.witnesses:
             return pl.Series(Column.IDENTITY, [], pl.String)
         asked = [_changed(target.part) & _in_doubt(target, job) for target in job.targets]

@@ -41,7 +41,7 @@ class Validated:
     rejected: pl.DataFrame
     """record, line, identity, reason, message"""
     witnesses: pl.DataFrame
-    """of the rejected records: identity, statuses and times; they are not sent, and what they forbid holds"""
+    """of the rejected records: identity, addresses, statuses, times; they are not sent, and what they forbid holds"""
 
 
 def validate(mapped: pl.DataFrame, job: Job) -> Validated:
@@ -60,17 +60,19 @@ def validate(mapped: pl.DataFrame, job: Job) -> Validated:
     )
     statuses = [column for t in job.targets for column in (t.part, t.at_column)]
     witnesses = mapped.join(rejected.select(Column.RECORD), on=Column.RECORD, how="semi").select(
-        Column.IDENTITY, *statuses
+        Column.IDENTITY, *(a.part for a in job.addresses), *statuses
     )
     valid = withheld.filter(pl.col(Column.REASON).is_null()).drop(Column.REASON, Column.MESSAGE)
-    return Validated(valid, rejected, witnesses.filter(pl.col(Column.IDENTITY).is_not_null()))
+    return Validated(valid, rejected, witnesses)
 
 
 def record_rules(job: Job) -> Iterator[Rule]:
     """Rules that reject the whole record."""
     identity = pl.col(Column.IDENTITY)
-    yield Rule(Reason.IDENTITY_MISSING, identity.is_null(), job.identity_column)
-    yield Rule(Reason.MANGLED_NUMBER, identity.str.contains(MANGLED), job.identity_column)
+    if not job.by_address:
+        named = ", ".join(job.identity_columns)
+        yield Rule(Reason.IDENTITY_MISSING, identity.is_null(), named)
+        yield Rule(Reason.MANGLED_NUMBER, identity.str.contains(MANGLED), named)
     for attribute in job.attributes:
         if attribute.blank == "reject":
             yield Rule(Reason.ATTRIBUTE_BLANK, pl.col(cell_of(attribute)).is_null(), attribute.column)
@@ -89,6 +91,10 @@ def attribute_rules(attribute: Attribute) -> Iterator[Rule]:
         for reason in (Reason.MANGLED_NUMBER, Reason.PHONE_NOT_E164, Reason.EMAIL_INVALID):
             yield Rule(reason, unusable & pl.col(attribute.reason).eq_missing(pl.lit(reason)))
         return
+    if attribute.choices is not None:
+        yield Rule(Reason.CHOICE_INVALID, unusable)
+    if attribute.pattern is not None:
+        yield Rule(Reason.TEXT_INVALID, given & ~cell.str.contains(f"^(?:{attribute.pattern})$"))
     match attribute.type:
         case "number":
             yield Rule(Reason.NUMBER_INVALID, unusable)

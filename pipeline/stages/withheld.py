@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
+from pipeline.job import row_key
 from pipeline.model import Column
 
 if TYPE_CHECKING:
@@ -24,13 +25,13 @@ def with_withheld(frame: pl.DataFrame, job: Job) -> pl.DataFrame:
         frame.lazy()
         .filter(pl.col(p.reason).is_not_null())
         .select(
-            Column.RECORD,
+            *row_key(job),
             pl.struct(pl.lit(p.part).alias("part"), pl.col(p.reason).alias("reason")).alias(Column.WITHHELD),
         )
         for p in parts
     ]
     if not entries:
         return frame.with_columns(NOTHING_WITHHELD.alias(Column.WITHHELD))
-    lists = pl.concat(entries).collect().group_by(Column.RECORD, maintain_order=True).agg(Column.WITHHELD)
-    joined = frame.join(lists, on=Column.RECORD, how="left", maintain_order="left")
+    lists = pl.concat(entries).collect().group_by(row_key(job), maintain_order=True).agg(Column.WITHHELD)
+    joined = frame.join(lists, on=row_key(job), how="left", maintain_order="left")
     return joined.with_columns(pl.col(Column.WITHHELD).fill_null(NOTHING_WITHHELD))

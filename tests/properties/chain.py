@@ -15,14 +15,14 @@ from pipeline.destinations.interface import Exceptional, Limits
 from pipeline.job import part_of
 from pipeline.ledger_rows import BatchRow
 from pipeline.model import BatchState, Column, Operation, Outcome, Reason
-from pipeline.session import one_row_per_identity
 from pipeline.stages import records, suppress
 from pipeline.stages.batch import batch
 from pipeline.stages.fold import fold, hold_against
-from pipeline.stages.map import cell, map_records
-from pipeline.stages.outcomes import settle
-from pipeline.stages.record import told
+from pipeline.stages.map import identity_of, map_records
+from pipeline.stages.outcomes import settle, settle_items
+from pipeline.stages.record import Teller, told
 from pipeline.stages.resolve import decide
+from pipeline.stages.seen import one_row_per_identity
 from pipeline.stages.told import against_state, to_ask
 from pipeline.stages.validate import validate
 from pipeline.state import SCHEMA, bucket_of, merge
@@ -141,7 +141,7 @@ class World:
         resolved = decide(compared, one_row_per_identity(self.contacts.read(asked.unique())), asked, job)
         wires = {operation: encode.item(job, operation) for operation in Operation}
         items = batch(resolved.changes, job, wires, limits)
-        frames = [records.decided(resolved), records.superseded(folded, job), records.rejected(validated.rejected)]
+        frames = [records.decided(resolved, job), records.superseded(folded, job), records.rejected(validated.rejected)]
         return Plan(pl.concat(frames), items, identities)
 
     def carry_out(self, plan: Plan) -> pl.DataFrame:
@@ -151,9 +151,10 @@ class World:
             refused = tuple(self.contacts.take(rows))
             key = (0, int(rows.item(0, Column.BATCH)))
             batches[key] = BatchRow(str(BatchState.SETTLED), 1, rows.height, rows.height - len(refused), refused)
-        outcomes = settle(plan.records, plan.items, batches, shard=0)
+        settled = settle_items(plan.items, batches, shard=0)
+        outcomes = settle(plan.records, settled, shard=0)
         self.run += 1
-        facts = told(plan.items, outcomes, self.job, f"run-{self.run}", self.now)
+        facts = told(plan.items, settled, plan.records, self.job, Teller(f"run-{self.run}", self.now))
         rows = facts.rows.with_columns(bucket_of(pl.col(Column.IDENTITY)).alias("bucket"))
         self.state = merge(self.state, rows, facts.gone)
         return outcomes
@@ -172,7 +173,7 @@ class World:
 
 def shards_of(source: pl.DataFrame, job: Job, shards: int) -> list[pl.DataFrame]:
     """The export in parts by a hash of the identity, as `planning` splits it."""
-    number = (bucket_of(cell(job.identity_column, job.null_values)) % shards).fill_null(0)
+    number = (bucket_of(identity_of(job)) % shards).fill_null(0)
     return [source.filter(number == shard) for shard in range(shards)]
 
 

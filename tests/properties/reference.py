@@ -168,7 +168,10 @@ def _same_thing(shown: str, told: str) -> bool:
 
 def _pointless(winner: Intent, key: str, rules: Rules, witnesses: Witnesses) -> bool:
     status, at = witnesses.told.get(key, (None, None))
-    if winner.status == status and not (winner.at is not None and at is not None and winner.at > at):
+    newer = winner.at is not None and at is not None and winner.at > at
+    # An opt-out without a time forbids more than a dated one, so it is told once more.
+    dateless = winner.status == "OPT_OUT" and winner.at is None and at is not None
+    if winner.status == status and not newer and not dateless:
         return True
     nothing_shown = not any(k == key or k.startswith(f"{key}:") for k in witnesses.shown)
     return winner.status == "CLEAR" and nothing_shown and "destination" in rules.policy["witnesses"]

@@ -10,7 +10,7 @@ import pytest
 from pipeline.destinations.interface import Exceptional
 from pipeline.ledger_rows import BatchRow
 from pipeline.model import Column, Outcome, Reason
-from pipeline.stages.outcomes import settle
+from pipeline.stages.outcomes import settle, settle_items
 from tests.jobs import NOW, job_of, records_of
 from tests.properties.chain import world_of
 
@@ -26,7 +26,8 @@ def settled(*batches: BatchRow, shard: int = 0, mode: str = "upsert") -> dict[in
     """Record number -> outcome. Record 4 opts out, so it is batch 0; record 2 carries 1, in batch 1."""
     job = job_of(delivery={"mode": mode})
     plan = world_of(job, NOW).plan(records_of(job, *ROWS))
-    rows = settle(plan.records, plan.items, {(0, number): row for number, row in enumerate(batches)}, shard).to_dicts()
+    begun = {(0, number): row for number, row in enumerate(batches)}
+    rows = settle(plan.records, settle_items(plan.items, begun, shard), shard).to_dicts()
     return {row[Column.RECORD]: row for row in rows}
 
 
@@ -85,14 +86,15 @@ def test_every_record_is_there_once_and_in_order() -> None:
     """Also where nothing was sent at all."""
     job = job_of()
     plan = world_of(job, NOW).plan(records_of(job, *ROWS))
-    assert settle(plan.records, plan.items, {}, 0).get_column(Column.RECORD).to_list() == [1, 2, 3, 4]
-    assert settle(plan.records.clear(), plan.items.clear(), {}, 0).is_empty()
+    nothing = settle_items(plan.items, {}, 0)
+    assert settle(plan.records, nothing, 0).get_column(Column.RECORD).to_list() == [1, 2, 3, 4]
+    assert settle(plan.records.clear(), nothing.clear(), 0).is_empty()
 
 
 def test_outcomes_are_a_function_of_plan_and_ledger() -> None:
     """Settling twice gives the same frame."""
     job = job_of(delivery={"mode": "upsert"})
     plan = world_of(job, NOW).plan(records_of(job, *ROWS))
-    first, second = (settle(plan.records, plan.items, {(0, 0): batch()}, 0) for _ in range(2))
+    first, second = (settle(plan.records, settle_items(plan.items, {(0, 0): batch()}, 0), 0) for _ in range(2))
     assert isinstance(first, pl.DataFrame)
     assert first.equals(second)

@@ -8,8 +8,8 @@ import polars as pl
 import pytest
 
 from pipeline.model import STRICTNESS, Status
-from pipeline.session import one_row_per_identity
 from pipeline.stages.precedence import is_opt_out, permits, raises, strictness
+from pipeline.stages.seen import one_row_per_identity
 
 
 def of(expression: Any, status: str | None) -> Any:
@@ -40,7 +40,7 @@ def test_no_status_is_nothing() -> None:
 
 def test_every_status_of_a_mapping_has_a_rank() -> None:
     """All that a mapping or a cell can lead to is ranked, each differently; the rest is only remembered or shown."""
-    assert set(STRICTNESS) == set(Status) - {Status.UNSET, Status.WAS_OPT_OUT}
+    assert set(STRICTNESS) == set(Status) - {Status.UNSET, Status.WAS_OPT_OUT, Status.ABSENT}
     assert len(set(STRICTNESS.values())) == len(STRICTNESS)
 
 

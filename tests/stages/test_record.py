@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from pipeline.model import Column, Outcome
-from pipeline.stages.record import Told, told
+from pipeline.stages.record import Teller, Told, told
 from pipeline.stages.told import fingerprint
 from tests.jobs import NOW, job_of, records_of
 from tests.properties.chain import world_of
@@ -21,10 +21,10 @@ def recorded(outcome: str = "created", reason: str | None = None, **changes: Any
     """What is told of ROW after that outcome."""
     job = job_of(**{"delivery": {"mode": "upsert"}, **changes})
     plan = world_of(job, NOW).plan(records_of(job, ROW))
-    outcomes = plan.records.with_columns(
+    settled = plan.items.with_columns(
         pl.lit(outcome).alias(Column.OUTCOME), pl.lit(reason, pl.String).alias(Column.REASON)
     )
-    return told(plan.items, outcomes, job, "run-1", NOW)
+    return told(plan.items, settled, plan.records, job, Teller("run-1", NOW))
 
 
 def test_what_was_sent_is_told_with_its_time() -> None:

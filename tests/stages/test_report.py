@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.model import ADVICE, Column, Outcome, Reason, RunStatus
+from pipeline.advice import ADVICE
+from pipeline.model import Column, Outcome, Reason, RunStatus
 from pipeline.run_folder import GuardFigure, Manifest
 from pipeline.stages.report import Causes, Material, render, view_of
 from pipeline.stages.report.changes import changes, kind_of

@@ -56,6 +56,10 @@ class AcousticConnect:
             settle_seconds=self.options.settle_seconds,
         )
 
+    @property
+    def auth(self) -> None:
+        """The key is a header of each request."""
+
     def describe(self, send: Send) -> Audience:
         """Reads attributes, key and consent groups of the audience (AC-13)."""
         rules = [{"field": "type", "eq": "AUDIENCE"}]
@@ -111,8 +115,9 @@ class AcousticConnect:
         )
         return isolation.deliver(items)
 
-    def read_back(self, job: Job, identities: Sequence[str], send: Send) -> pl.DataFrame:
+    def read_back(self, job: Job, wanted: pl.DataFrame, send: Send) -> pl.DataFrame:
         """Reads contacts by identity, page by page (AC-16). Several contacts of one identity give several rows."""
+        identities = wanted.get_column(Column.IDENTITY).to_list()
         addresses = [name for names in job.channel_fields.values() for name in names]
         names = list(dict.fromkeys([job.identity_field, *(a.name for a in job.attributes), *addresses]))
         size = self.options.read_page_size
@@ -120,7 +125,7 @@ class AcousticConnect:
         for start in range(0, len(identities), size):
             variables: dict[str, Any] = {
                 "first": size,
-                "rules": [{"field": job.identity_field, "in": list(identities[start : start + size])}],
+                "rules": [{"field": job.identity_field, "in": identities[start : start + size]}],
                 "order": [{"field": job.identity_field, "sort": "ASC"}],
                 "names": names,
             }
@@ -176,7 +181,7 @@ class AcousticConnect:
         return httpx.Request("POST", self.url, headers=self.headers, content=content)
 
     def _present(self, job: Job, rows: pl.DataFrame, send: Send) -> set[str]:
-        frame = self.read_back(job, rows.get_column(Column.IDENTITY).to_list(), send)
+        frame = self.read_back(job, rows, send)
         return set(frame.get_column(Column.IDENTITY).drop_nulls().to_list())
 
 

@@ -12,7 +12,6 @@ from pipeline.destinations.acoustic_connect import wire
 from pipeline.model import Column, Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from typing import Any
 
 HALTS: Final = frozenset(
@@ -55,9 +54,9 @@ def reason_of(code: str) -> Reason:
     return REASONS.get(code, Reason.REFUSED)
 
 
-def errors_in(body: Mapping[str, Any]) -> tuple[wire.Error, ...]:
+def errors_in(body: Any) -> tuple[wire.Error, ...]:
     """The errors of an answer."""
-    return wire.Answer.model_validate(body).errors
+    return wire.Answer.model_validate(body).errors if isinstance(body, dict) else ()
 
 
 def named_records(error: wire.Error, items: pl.DataFrame) -> list[int]:

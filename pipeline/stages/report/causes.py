@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from pipeline.model import ADVICE, UNDELIVERED, Column, Outcome, Reason
+from pipeline.advice import ADVICE
+from pipeline.model import UNDELIVERED, Column, Outcome, Reason
 from pipeline.stages.report.masking import mask
 from pipeline.stages.report.view import CauseRow, Example
 

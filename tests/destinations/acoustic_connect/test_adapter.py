@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import httpx
+import polars as pl
 import pytest
 
 from pipeline.destinations.interface import Kind, Reply
@@ -37,7 +38,7 @@ def error(code: Any, message: str = "no") -> dict[str, Any]:
 def always(reply: Reply) -> Send:
     """A `send` that knows one reply."""
 
-    def send(request: httpx.Request, *, repeatable: bool) -> Reply:
+    def send(request: httpx.Request, *, repeatable: bool, after_seconds: float = 0.0) -> Reply:
         return reply
 
     return send
@@ -144,7 +145,7 @@ def test_contacts_are_read_back_over_pages(world: World, page_max: int) -> None:
     world.sandbox.settings(page_size_max=page_max)
     with bench(world, read_page_size=5) as b:
         keys = [key_of(n) for n in range(1, 13)]
-        frame = b.session.destination.read_back(b.job, keys, b.session.sender([]))
+        frame = b.session.read(b.job, pl.DataFrame({"identity": keys}))
     assert frame.get_column("identity").to_list() == keys[:11]
     assert frame.get_column("consent:EMAIL").to_list() == ["OPT_IN" if n % 2 else "OPT_OUT" for n in range(1, 12)]
     assert frame.get_column("reach:SMS").to_list() == [False] * 11
@@ -179,7 +180,7 @@ def test_one_wrong_part_is_seen_when_reading_back(world: World) -> None:
     with bench(world) as b:
         b.deliver(b.items([1, 2]))
         items = b.items([1, 2, 3, 5]).with_columns(b.items([1, 3, 3, 5]).get_column("attribute:Points"))
-        seen = b.session.destination.read_back(b.job, items.get_column("identity").to_list(), b.session.sender([]))
+        seen = b.session.read(b.job, items)
         found = dict(compare(items, seen, b.job).select("identity", FOUND).iter_rows())
     assert found == {"C-0001": "confirmed", "C-0002": "different", "C-0003": "different", "C-0005": "missing"}
 
@@ -236,7 +237,7 @@ def test_the_key_is_in_a_header_and_nowhere_else(world: World) -> None:
     """The request carries the key as `x-api-key` only."""
     sent: list[httpx.Request] = []
 
-    def take(request: httpx.Request, *, repeatable: bool) -> Reply:
+    def take(request: httpx.Request, *, repeatable: bool, after_seconds: float = 0.0) -> Reply:
         sent.append(request)
         return Reply(adapter(world).classify(answer(200, {"data": {}})), {})
 

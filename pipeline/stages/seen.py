@@ -1,0 +1,73 @@
+"""What a destination shows of contacts: the columns of a reading, those that not every destination has among them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import polars as pl
+
+from pipeline.job import part_of, reach_of
+from pipeline.model import Column
+from pipeline.stages.precedence import strictness
+
+if TYPE_CHECKING:
+    from pipeline.job import Job
+
+SEEN: Final = "@seen"
+"""Ends the name of a column whose name the export's side has too."""
+SHOWN_AT: Final = "@at"
+"""Of a status: it was set then (UTC), or before."""
+OF_KIN: Final = "@kin"
+"""Of a status: the strictest one of the other contacts that share the address."""
+
+EXTRAS: Final[dict[str, pl.DataType]] = {
+    Column.EXISTS: pl.Boolean(),
+    Column.HANDLE: pl.String(),
+    Column.KIN: pl.List(pl.String()),
+    Column.BARRED: pl.String(),
+}
+"""Beside parts and reach. A row that does not exist says what is known of contacts that share its address."""
+
+
+def schema_of(job: Job) -> pl.Schema:
+    """All columns of a reading in their order."""
+    keys = job.known_keys
+    return pl.Schema(
+        [
+            (Column.IDENTITY, pl.String()),
+            *((a.part, pl.String()) for a in job.attributes),
+            *((part_of(key), pl.String()) for key in keys),
+            *((part_of(key) + SHOWN_AT, pl.Datetime("us", "UTC")) for key in keys),
+            *((part_of(key) + OF_KIN, pl.String()) for key in keys),
+            *((reach_of(channel), pl.Boolean()) for channel in job.channel_fields),
+            *EXTRAS.items(),
+        ]
+    )
+
+
+def complete(seen: pl.DataFrame, job: Job) -> pl.DataFrame:
+    """A reading with all columns; one that the destination does not have is null, and whoever is there exists."""
+    schema = schema_of(job)
+    absent = [pl.lit(None, kind).alias(name) for name, kind in schema.items() if name not in seen.columns]
+    whole = seen.with_columns(absent).with_columns(pl.col(Column.EXISTS).fill_null(value=True))
+    others = [name for name in seen.columns if name not in schema]
+    return whole.select(*schema, *others)
+
+
+def one_row_per_identity(seen: pl.DataFrame) -> pl.DataFrame:
+    """Several contacts of one identity as one: the strictest of each status, so that no opt-out is missed."""
+    if not seen.get_column(Column.IDENTITY).is_duplicated().any():
+        return seen
+    statuses = [c for c in seen.columns if c.startswith("consent:") and not c.endswith(SHOWN_AT)]
+    strictest = [pl.col(c).sort_by(strictness(pl.col(c)), nulls_last=True, descending=True).first() for c in statuses]
+    latest = [pl.col(c).max() for c in seen.columns if c.endswith(SHOWN_AT)]
+    everywhere = [pl.col(c).all() for c in seen.columns if c.startswith("reach:")]
+    decided = {Column.IDENTITY, *statuses}
+    firsts = [
+        pl.col(c).first() for c in seen.columns if c not in decided and not c.endswith(SHOWN_AT) and "reach:" not in c
+    ]
+    return (
+        seen.group_by(Column.IDENTITY, maintain_order=True)
+        .agg(*firsts, *strictest, *latest, *everywhere)
+        .select(seen.columns)
+    )

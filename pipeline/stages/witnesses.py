@@ -1,0 +1,78 @@
+"""What the state and the destination know against a status: the witnesses that are heard before it is raised."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from pipeline.job import part_of
+from pipeline.model import Column, Status
+from pipeline.stages.precedence import ends
+from pipeline.stages.seen import OF_KIN, SEEN, SHOWN_AT, complete
+from pipeline.stages.told import OUT, TOLD
+
+if TYPE_CHECKING:
+    from pipeline.job import Job, Target
+
+
+def with_seen(frame: pl.DataFrame, seen: pl.DataFrame, asked: pl.Series, job: Job) -> pl.DataFrame:
+    """Sets beside what the export says what the destination showed; those of `asked` that it did not show are new."""
+    whole = complete(seen, job)
+    exported = {*(a.part for a in job.attributes)}
+    shown = whole.drop(exported).rename(
+        {c: c + SEEN for c in whole.columns if c.startswith(("consent:", "suppressed@"))}
+    )
+    answers = pl.DataFrame({Column.IDENTITY: asked.unique()}).join(shown, on=Column.IDENTITY, how="left")
+    answers = answers.with_columns(pl.col(Column.EXISTS).fill_null(value=False))
+    joined = frame.join(answers, on=Column.IDENTITY, how="left", maintain_order="left")
+    return joined.with_columns(_membership(part_of(key)).alias(part_of(key) + SEEN) for key in job.known_keys).pipe(
+        _without_own_voice, job
+    )
+
+
+def _membership(part: str) -> pl.Expr:
+    """Who is not in a group has opted out of it where a membership was told before; else nothing is known."""
+    shown = pl.col(part + SEEN)
+    left = pl.when(pl.col(part + TOLD).is_not_null()).then(pl.lit(str(Status.OPT_OUT)))
+    return pl.when(shown == Status.ABSENT).then(left).otherwise(shown)
+
+
+def _without_own_voice(frame: pl.DataFrame, job: Job) -> pl.DataFrame:
+    """Leaves out of `kin` those whose own records speak of consent: they were folded against each other already."""
+    if not job.kin:
+        return frame
+    speaks = pl.any_horizontal(*(pl.col(t.part).is_not_null() for t in job.targets), pl.lit(value=False))
+    speaking = frame.filter(speaks).get_column(Column.HANDLE).drop_nulls().unique()
+    return frame.with_columns(pl.col(Column.KIN).list.set_difference(speaking.implode()).alias(Column.KIN))
+
+
+def opted_out(target: Target, job: Job) -> pl.Expr:
+    """Whether a witness knows what forbids, and this status would end it and does not provably outdate it.
+
+    Where the platform's own opt-outs carry no time, nothing is provably newer than one; an opt-out that it shows
+    because this product told it is as old as the state says. Those of other contacts with the same address are never
+    outdated.
+    """
+    status, nobody = pl.col(target.part), pl.lit(value=False)
+    out = {key: ends(status, pl.col(part_of(key) + TOLD + OUT)) for key in target.overlaps}
+    outdated = {key: out[key] & _outdates(target, f"{part_of(key)}@at{TOLD}", job) for key in target.overlaps}
+    if "state" not in job.policy.witnesses:
+        out, outdated = {}, {}
+    by_state = [out[key] & ~outdated[key] for key in out]
+    by_destination = []
+    for key in target.shown_keys:
+        told = [outdated[k] for k in outdated if key == k or key.startswith(f"{k}:") or k.startswith(f"{key}:")]
+        dated = _outdates(target, part_of(key) + SHOWN_AT + SEEN, job)
+        forbidden = ends(status, pl.col(part_of(key) + SEEN)) & ~pl.any_horizontal(*told, dated)
+        by_destination += [forbidden, ends(status, pl.col(part_of(key) + OF_KIN + SEEN))]
+    return pl.any_horizontal(*by_state, *by_destination, nobody)
+
+
+def _outdates(target: Target, since: str, job: Job) -> pl.Expr:
+    """Whether the status has evidence that is newer than the time in the column `since`; null: nothing is."""
+    if job.policy.resubscribe == "never":
+        return pl.lit(value=False)
+    newer = pl.col(target.at_column) > pl.col(since)
+    sourced = pl.col(target.source).is_not_null() if target.evidence else pl.lit(value=True)
+    return newer.fill_null(value=False) & sourced
