@@ -1,16 +1,21 @@
-"""Reads the files that the command line names."""
+"""Reads the documents that the sandbox is given, and says what is wrong with one."""
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, TypeVar, cast
+
+from pydantic import BaseModel, ValidationError
 
 from pipeline.sandbox.vendor import SandboxError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from pydantic import JsonValue
+
+Switches = TypeVar("Switches", bound=BaseModel)
 
 
 def read_document(path: Path) -> JsonValue:
@@ -28,6 +33,20 @@ def read_object(path: Path) -> dict[str, JsonValue]:
     if not isinstance(document, dict):
         raise SandboxError(f"{path}: an object is expected")
     return document
+
+
+def changed_settings(base: Switches, changes: Mapping[str, JsonValue]) -> Switches:
+    """A vendor's switches with some of them set. Raises SandboxError for an unknown name or value."""
+    try:
+        return type(base).model_validate(base.model_dump() | dict(changes))
+    except ValidationError as error:
+        raise SandboxError(first_fault(error)) from error
+
+
+def first_fault(error: ValidationError) -> str:
+    """Where a document is wrong, and how."""
+    fault = error.errors()[0]
+    return f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}"
 
 
 def _json(path: Path, text: str) -> JsonValue:

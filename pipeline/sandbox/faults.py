@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter, ValidationError, model_validator
 
+from pipeline.sandbox.documents import first_fault
 from pipeline.sandbox.vendor import Call, Poison, SandboxError
 
 if TYPE_CHECKING:
@@ -41,21 +42,25 @@ class Latency(Rule):
 
 
 class Throttle(Rule):
-    """Answers 429 without carrying the request out; `retry_after` in seconds, as a number, as an HTTP date, or not."""
+    """Answers 429 without carrying the request out; `retry_after` in seconds, as a number, as an HTTP date, or not.
+
+    Without a `body` it says what the vendor says.
+    """
 
     fault: Literal["throttle"]
     retry_after: float | None = Field(default=None, ge=0)
     retry_after_form: Literal["seconds", "date"] = "seconds"
-    body: dict[str, JsonValue] = Field(default={"message": "Too Many Requests"})
+    body: dict[str, JsonValue] | None = None
 
 
 class ServerError(Rule):
-    """Answers 5xx with a page of HTML; with `write` the request is carried out first."""
+    """Answers 5xx with a page of HTML, or this JSON; with `write` the request is carried out first."""
 
     fault: Literal["server_error"]
     status: Literal[500, 502, 503, 504] = 503
     retry_after: float | None = Field(default=None, ge=0)
     write: bool = False
+    body: dict[str, JsonValue] | None = None
 
 
 class Answer(Rule):
@@ -107,11 +112,11 @@ class WrongNumber(Rule):
 
 
 class WrongList(Rule):
-    """Shuffles each list of that name in the answer, or drops its first entry."""
+    """Shuffles each list of that name in the answer, drops its first entry, or has it twice."""
 
     fault: Literal["wrong_list"]
     field: str = "items"
-    change: Literal["shuffle", "drop_first"] = "drop_first"
+    change: Literal["shuffle", "drop_first", "repeat_first"] = "drop_first"
 
 
 class PoisonRow(Rule):
@@ -149,8 +154,7 @@ class Schedule:
         try:
             faults = _FAULTS.validate_python(listing or ())
         except ValidationError as error:
-            fault = error.errors()[0]
-            raise SandboxError(f"rule {'.'.join(map(str, fault['loc']))}: {fault['msg']}") from error
+            raise SandboxError(f"rule {first_fault(error)}") from error
         with self._lock:
             self._counters = [_Counter(fault) for fault in faults]
 
@@ -181,7 +185,7 @@ class _Counter:
         fault = self.fault
         if fault.vendor not in {None, call.vendor} or fault.operation not in {None, call.operation}:
             return False
-        if fault.key is not None and fault.key not in call.keys:
+        if fault.key is not None and fault.key not in call.keys and fault.key not in call.aliases:
             return False
         self.met += 1
         chance = fault.probability is None or self._random.random() < fault.probability

@@ -14,10 +14,12 @@ from starlette.applications import Starlette
 from pipeline.sandbox.acoustic_connect import AcousticConnect
 from pipeline.sandbox.control import control_routes, refuse
 from pipeline.sandbox.faults import Schedule
+from pipeline.sandbox.ivvy import Ivvy
 from pipeline.sandbox.journal import Entry, Journal
 from pipeline.sandbox.traffic import Traffic
 from pipeline.sandbox.vendor import SandboxError, Vendor
 from pipeline.sandbox.wire import Protocol
+from pipeline.sandbox.wix import Wix
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
 HOST: Final = "127.0.0.1"
 DEFAULT_PORT: Final = 8765
 ACOUSTIC_CONNECT: Final = "acoustic_connect"
+IVVY: Final = "ivvy"
+WIX: Final = "wix"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +45,7 @@ class Options:
     settings: Mapping[str, JsonValue] = field(default_factory=dict)
     faults: JsonValue = None
     database: Path | None = None
-    """A file that keeps the data between runs; None: in memory."""
+    """A file that keeps the data between runs, each vendor's in tables of its own; None: in memory."""
     clock: Callable[[], float] = time.time
     """Seconds since 1970, for times of record and for the visibility delay."""
 
@@ -144,6 +148,8 @@ def _vendors(options: Options) -> dict[str, Vendor]:
     given = {name: _object(name, value) for name, value in options.settings.items()}
     vendors: dict[str, Vendor] = {
         ACOUSTIC_CONNECT: AcousticConnect(given.pop(ACOUSTIC_CONNECT, None), options.database, options.clock),
+        IVVY: Ivvy(given.pop(IVVY, None), options.database, options.clock),
+        WIX: Wix(given.pop(WIX, None), options.database, options.clock),
     }
     if given:
         raise SandboxError(f"settings for an unknown vendor: {', '.join(given)}")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from pipeline.sandbox import faults as f
 from pipeline.sandbox.journal import Entry, Journal
-from pipeline.sandbox.vendor import Call, Exchange, Vendor
+from pipeline.sandbox.vendor import Call, Exchange, Target, Vendor
 from pipeline.sandbox.wire import Line, Reply, read_body, reply, reply_of, with_list, with_number
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class Traffic:
         body = await read_body(receive)
         if body is None:
             return
-        call = self._described(scope["path"], body)
+        call = self._described(Target(scope["method"], scope["path"], scope["query_string"].decode("latin-1")), body)
         due = self.schedule.due(call)
         exchange = Exchange(call, f.poison_of(due))
         line = Line({**scope, "exchange": exchange}, receive, send)
@@ -69,19 +69,19 @@ class Traffic:
         )
         await finish()
 
-    def _described(self, path: str, body: bytes) -> Call:
+    def _described(self, target: Target, body: bytes) -> Call:
         for vendor in self.vendors:
-            call = vendor.describe(path, body)
+            call = vendor.describe(target, body)
             if call is not None:
                 return call
-        return Call("", path)
+        return Call("", target.path)
 
     async def _outcome(self, line: Line, body: bytes, due: list[f.Fault]) -> tuple[int | None, Finish]:
         """The status that the client will see (None: a reset before any), and how to send it."""
         for fault in due:
             if isinstance(fault, f.Latency):
                 await asyncio.sleep(fault.seconds)
-            instead = await _instead(fault)
+            instead = await _instead(fault, line.scope["exchange"].call)
             if instead is not None:
                 return instead.status, partial(line.deliver, instead)
             if isinstance(fault, f.Reset) and fault.at == "before_write":
@@ -92,12 +92,13 @@ class Traffic:
         return _delivery(line, answer, due)
 
 
-async def _instead(fault: f.Fault) -> Reply | None:
+async def _instead(fault: f.Fault, call: Call) -> Reply | None:
     """The answer to a request that is not carried out."""
     match fault:
         case f.Throttle():
             wait = _retry_after(fault.retry_after, fault.retry_after_form)
-            return reply(429, json.dumps(fault.body).encode(), **wait)
+            body = call.throttled if fault.body is None else fault.body
+            return reply(429, json.dumps(body).encode(), **wait)
         case f.Answer():
             return reply(fault.status, json.dumps(fault.body).encode())
         case f.ServerError(write=False) | f.GatewayTimeout(write=False):
@@ -123,7 +124,7 @@ async def _spoiled(answer: Reply, fault: f.Fault) -> Reply:
 
 async def _gateway_answer(fault: f.ServerError | f.GatewayTimeout) -> Reply:
     if isinstance(fault, f.ServerError):
-        return _html(fault)
+        return _server_error(fault)
     await asyncio.sleep(fault.seconds)
     return reply(fault.status, json.dumps(fault.body).encode())
 
@@ -152,10 +153,13 @@ def _delivery(line: Line, answer: Reply, due: list[f.Fault]) -> tuple[int | None
     return answer.status, partial(line.deliver, answer)
 
 
-def _html(fault: f.ServerError) -> Reply:
+def _server_error(fault: f.ServerError) -> Reply:
+    wait = _retry_after(fault.retry_after, "seconds")
+    if fault.body is not None:
+        return reply(fault.status, json.dumps(fault.body).encode(), **wait)
     title = {500: "500 Internal Server Error", 502: "502 Bad Gateway", 503: "503 Service Unavailable"}
     page = _HTML.format(title.get(fault.status, "504 Gateway Timeout")).encode()
-    return reply(fault.status, page, "text/html", **_retry_after(fault.retry_after, "seconds"))
+    return reply(fault.status, page, "text/html", **wait)
 
 
 def _retry_after(seconds: float | None, form: str) -> dict[str, str]:

@@ -18,6 +18,16 @@ class SandboxError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Target:
+    """Where a request goes."""
+
+    method: str
+    path: str
+    query: str = ""
+    """As it stands in the URL, still encoded."""
+
+
+@dataclass(frozen=True, slots=True)
 class Call:
     """One request as the log and the fault schedule see it."""
 
@@ -26,6 +36,10 @@ class Call:
     """The vendor's own word, such as `updateContacts`; empty when the request could not be read."""
     keys: tuple[str, ...] = ()
     """The identity of each row, in the order sent."""
+    aliases: frozenset[str] = frozenset()
+    """Further names of the rows; a fault rule may use them too."""
+    throttled: Mapping[str, JsonValue] = field(default_factory=lambda: {"message": "Too Many Requests"}, hash=False)
+    """What the vendor's 429 says, where a fault rule does not say it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +78,7 @@ class Vendor(Protocol):
     def routes(self) -> Sequence[BaseRoute]:
         """The vendor's real paths; the server mounts them at its root."""
 
-    def describe(self, path: str, body: bytes) -> Call | None:
+    def describe(self, target: Target, body: bytes) -> Call | None:
         """Read a request without carrying it out; None when the path belongs to another vendor."""
 
     def load(self, document: JsonValue, *, replace: bool) -> None:

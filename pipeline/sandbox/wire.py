@@ -138,12 +138,18 @@ def with_number(answer: Reply, field: str, delta: int) -> Reply:
 
 
 def with_list(answer: Reply, field: str, change: str, seed: int) -> Reply:
-    """Shuffle each list called `field`, or drop its first entry."""
+    """Shuffle each list called `field`, drop its first entry, or repeat it at the end."""
 
     def edit(value: Any) -> Any:
         if not isinstance(value, list):
             return value
-        return value[1:] if change == "drop_first" else random.Random(seed).sample(value, len(value))  # noqa: S311
+        match change:
+            case "drop_first":
+                return value[1:]
+            case "repeat_first":
+                return [*value, *value[:1]]
+            case _:
+                return random.Random(seed).sample(value, len(value))  # noqa: S311 - repeatable on purpose
 
     return _edited(answer, field, edit)
 

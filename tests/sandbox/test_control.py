@@ -29,7 +29,7 @@ def test_overview_names_vendors_and_routes(client: Client) -> None:
         "ACOUSTIC_CONNECT_URL": client.sandbox.url,
         "ACOUSTIC_CONNECT_API_KEY": "sandbox-key",
     }
-    assert client.sandbox.environment == vendor["environment"]
+    assert client.sandbox.environment.items() >= vendor["environment"].items()
     assert f"{VENDOR}/load" in page["routes"]
 
 
@@ -40,7 +40,7 @@ def test_dump_can_be_loaded_again(client: Client) -> None:
     assert client.contacts() == []
     status, overview = control(client, "POST", f"{VENDOR}/load", dump)
     assert (status, overview["contacts"]) == (200, 3)
-    assert client.sandbox.dump() == dump
+    assert client.sandbox.dump()["acoustic_connect"] == dump["acoustic_connect"]
 
 
 def test_load_merges_or_replaces(client: Client) -> None:

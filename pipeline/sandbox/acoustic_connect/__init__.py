@@ -12,10 +12,11 @@ from starlette.routing import BaseRoute, Route
 from pipeline.sandbox.acoustic_connect.audience import CHANNELS, Audience
 from pipeline.sandbox.acoustic_connect.batch import Context
 from pipeline.sandbox.acoustic_connect.endpoint import answer, call_of, gateway_refusal
-from pipeline.sandbox.acoustic_connect.seeds import Seed, first_fault, read_contacts, seed_of
+from pipeline.sandbox.acoustic_connect.seeds import Seed, read_contacts, seed_of
 from pipeline.sandbox.acoustic_connect.settings import Settings
 from pipeline.sandbox.acoustic_connect.store import Store
-from pipeline.sandbox.vendor import Call, SandboxError, exchange_of
+from pipeline.sandbox.documents import changed_settings, first_fault
+from pipeline.sandbox.vendor import Call, SandboxError, Target, exchange_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -36,7 +37,7 @@ class AcousticConnect:
         database: Path | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._initial = _settings(Settings(), settings or {})
+        self._initial = changed_settings(Settings(), settings or {})
         self._settings = self._initial
         self._clock = clock
         self._store = Store(database, clock)
@@ -47,9 +48,9 @@ class AcousticConnect:
         """The one path of the API."""
         return [Route("/", self._post, methods=["POST"])]
 
-    def describe(self, path: str, body: bytes) -> Call | None:
+    def describe(self, target: Target, body: bytes) -> Call | None:
         """Operation and keys of a request."""
-        return call_of(self.name, body, self._audience) if path == "/" else None
+        return call_of(self.name, body, self._audience) if target.path == "/" else None
 
     def load(self, document: JsonValue, *, replace: bool = False) -> None:
         """Store an audience, contacts or both; contacts with a key that is stored are overwritten whole."""
@@ -88,7 +89,7 @@ class AcousticConnect:
 
     def change_settings(self, changes: Mapping[str, JsonValue]) -> None:
         """Set some switches."""
-        self._settings = _settings(self._settings, changes)
+        self._settings = changed_settings(self._settings, changes)
         self._see_audience()
 
     def overview(self) -> dict[str, JsonValue]:
@@ -138,10 +139,3 @@ class AcousticConnect:
 def iso_time(seconds: float) -> str:
     """Seconds since 1970 as ISO 8601 UTC with milliseconds."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _settings(base: Settings, changes: Mapping[str, JsonValue]) -> Settings:
-    try:
-        return Settings.model_validate(base.model_dump() | dict(changes))
-    except ValidationError as error:
-        raise SandboxError(first_fault(error)) from error

@@ -8,6 +8,7 @@ from pydantic import Field, JsonValue, ValidationError
 
 from pipeline.sandbox.acoustic_connect.audience import Audience, ChannelName, Document, StatusName
 from pipeline.sandbox.acoustic_connect.contact import Contact
+from pipeline.sandbox.documents import first_fault
 from pipeline.sandbox.vendor import SandboxError
 
 if TYPE_CHECKING:
@@ -54,12 +55,6 @@ def seed_of(contact: Contact) -> JsonValue:
     """The document that `read_contacts` would make this contact from."""
     groups: dict[str, JsonValue] = {group_id: dict(statuses) for group_id, statuses in contact.groups.items()}
     return {"attributes": contact.attributes, "consent": {"channels": dict(contact.channels), "consentGroups": groups}}
-
-
-def first_fault(error: ValidationError) -> str:
-    """Where a document is wrong, and how."""
-    fault = error.errors()[0]
-    return f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}"
 
 
 def _contact(seed: SeedContact, now: str) -> Contact:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.sandbox.acoustic_connect.audience import Attribute, Audience
 from pipeline.sandbox.acoustic_connect.contact import Contact
+from pipeline.sandbox.database import connect, transaction
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -70,10 +70,7 @@ class Store:
     def __init__(self, database: Path | None, clock: Callable[[], float]) -> None:
         self.lock = threading.RLock()
         self._clock = clock
-        self._connection = sqlite3.connect(database or ":memory:", check_same_thread=False, isolation_level=None)
-        self._connection.execute("PRAGMA journal_mode = WAL")
-        self._connection.execute("PRAGMA synchronous = OFF")
-        self._connection.executescript(_TABLES)
+        self._connection = connect(database, _TABLES)
         self._audience = self._read_audience()
 
     @property
@@ -85,14 +82,12 @@ class Store:
     def transaction(self) -> Iterator[None]:
         """What is written inside is kept, or undone when an exception leaves it."""
         with self.lock:
-            self._connection.execute("BEGIN")
             try:
-                yield
+                with transaction(self._connection):
+                    yield
             except BaseException:
-                self._connection.execute("ROLLBACK")
                 self._audience = self._read_audience()
                 raise
-            self._connection.execute("COMMIT")
 
     def put_audience(self, audience: Audience) -> None:
         """Describe the data set anew and rebuild the indexes."""
