@@ -1,0 +1,1 @@
+"""The emulated Wix Marketing Consent over the socket."""
