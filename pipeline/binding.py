@@ -58,6 +58,7 @@ def bind(file: MappingFile, audience: Audience) -> Job:
         by_address=audience.by_address,
         asks_first=audience.asks_first,
         kin=audience.kin,
+        groups_are_apart=audience.groups_are_apart,
     )
 
 

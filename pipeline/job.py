@@ -133,6 +133,16 @@ def part_of(key: str) -> str:
     return f"consent:{key}"
 
 
+def shown_at(key: str) -> str:
+    """The column of a reading that says when the status was set (UTC), or before."""
+    return f"{part_of(key)}@at"
+
+
+def kin_of(key: str) -> str:
+    """The column of a reading with the strictest status of the other contacts that share the address."""
+    return f"{part_of(key)}@kin"
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
     """A bound mapping: everything that the stages need to know, and nothing that they must not."""
@@ -161,6 +171,8 @@ class Job:
     """Whether a write needs what only reading gives, such as the contact's id."""
     kin: bool = False
     """Whether an opt-out is for all contacts that share the address."""
+    groups_are_apart: bool = False
+    """Whether a group's consent says nothing of its channels."""
 
     @property
     def addresses(self) -> tuple[Attribute, ...]:
@@ -171,6 +183,10 @@ class Job:
     def written_attributes(self) -> tuple[Attribute, ...]:
         """The attributes that `policy.write` lets through, but for those that identify."""
         return tuple(a for a in self.attributes if "attributes" in self.policy.write and not a.identifies)
+
+    def speaks_of(self, target: Target, channel: Channel) -> bool:
+        """Whether a target's status is one of the channel: its own, or its group's where groups are of channels."""
+        return target.channel == channel or (target.channel is None and not self.groups_are_apart)
 
     def address_of(self, channel: Channel | None) -> Attribute | None:
         """The mapped address of a channel."""

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 from pipeline import mapping_file as mf
 from pipeline.job import Instant, Target, Words
 from pipeline.matching import nearest
+from pipeline.model import Channel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from pipeline.destinations.interface import Audience
     from pipeline.job import Path
-    from pipeline.model import Channel
 
 
 class TargetBinder:
@@ -66,6 +66,9 @@ class TargetBinder:
         if group is None:
             key = label = str(channel)
             overlaps = [key]
+        elif self.audience.groups_are_apart:
+            key, label = f"member:{group}", self.audience.groups.get(group, group)
+            overlaps = [key, Channel.EMAIL]
         else:
             name = self.audience.groups.get(group, group)
             of_group = [f"group:{group}:{c}" for c in sorted(self.audience.channels)]

@@ -123,8 +123,8 @@ def test_every_stage_is_pure_or_known_not_to_be() -> None:
 
 
 def test_adapters_judge_and_do_not_act() -> None:
-    """An adapter sees no clock, no retry, no log, no ledger and no transport."""
-    world = (*(WORLD - {"httpx"}), "tenacity")
+    """An adapter sees no retry, no log, no ledger and no transport, and starts no thread: at most it has a lock."""
+    world = (*(WORLD - {"httpx", "threading"}), "tenacity")
     acting = ("pipeline.ledger", "pipeline.transport", "pipeline.session", "pipeline.run", "pipeline.state")
     assert offenders(lambda module: below(module, *world, *acting), "pipeline/destinations", typing=False) == {}
 

@@ -80,6 +80,8 @@ class Audience:
     """What a mapping without `delivery.mode` means."""
     open_fields: Mapping[str, str] = field(default_factory=dict)
     """Regular expression -> pattern of a cell (empty: any): names that it matches are attributes too."""
+    groups_are_apart: bool = False
+    """Whether a group's consent says nothing of its channels: who is in it need not be reachable, nor opted in."""
     naming_fields: tuple[str, ...] = ()
     """Fields that identify together: first name, last name, e-mail address."""
     kin: bool = False

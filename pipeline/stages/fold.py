@@ -9,7 +9,7 @@ import polars as pl
 
 from pipeline.job import row_key
 from pipeline.model import Column, Reason, Status
-from pipeline.stages.precedence import forbids, raises, winners
+from pipeline.stages.precedence import ends, forbids, strictness, winners
 from pipeline.values import JSON_NULL
 
 if TYPE_CHECKING:
@@ -75,27 +75,32 @@ def address_text(address: Attribute) -> pl.Expr:
 
 
 def _forbidding(records: pl.DataFrame, target: Target, key: pl.Expr) -> pl.DataFrame:
-    """Whom a target's opt-outs and values in doubt are about, and when each was said."""
+    """Whom a target's opt-outs, restrictions and values in doubt are about, and when each was said."""
     status = pl.col(target.part)
     doubtful = (status == Status.UNLISTED).fill_null(value=False)
-    said = records.filter(forbids(status) | doubtful).select(key.alias("_about"), pl.col(target.at_column).alias("_at"))
+    as_opt_out = pl.when(doubtful).then(pl.lit(str(Status.OPT_OUT))).otherwise(status).alias("_said")
+    said = records.filter(forbids(status) | doubtful).select(
+        as_opt_out, key.alias("_about"), pl.col(target.at_column).alias("_at")
+    )
     return said.filter(pl.col("_about").is_not_null())
 
 
 def _hold(identities: pl.DataFrame, target: Target, said: pl.DataFrame, key: pl.Expr | None = None) -> pl.DataFrame:
     """Withholds the target's permissions that are not newer than all that was said against them."""
     status, at = pl.col(target.part), pl.col(target.at_column)
+    strictest = pl.col("_said").sort_by(strictness(pl.col("_said"))).last()
     at_last = said.group_by("_about").agg(
-        pl.col("_at").max().alias("_last"), pl.col("_at").is_null().any().alias("_undated")
+        strictest, pl.col("_at").max().alias("_last"), pl.col("_at").is_null().any().alias("_undated")
     )
     about = (pl.col(Column.IDENTITY) if key is None else key).alias("_about")
     joined = identities.with_columns(about).join(at_last, on="_about", how="left", maintain_order="left")
     newer = (at > pl.col("_last")).fill_null(value=False) & ~pl.col("_undated")
-    held = raises(status) & pl.col("_undated").is_not_null() & ~newer
+    # What is in doubt is not sent anyway, and keeps that reason.
+    held = ends(status, pl.col("_said")) & ~newer & (status != Status.UNLISTED)
     reason = pl.when(held).then(pl.lit(str(Reason.RESUBSCRIBE_WITHOUT_EVIDENCE))).otherwise(pl.col(target.reason))
     return joined.with_columns(
         reason.alias(target.reason), pl.when(~held.fill_null(value=False)).then(status).alias(target.part)
-    ).drop("_about", "_last", "_undated")
+    ).drop("_about", "_said", "_last", "_undated")
 
 
 def broken_of(target: Target) -> str:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from pipeline.job import part_of
+from pipeline.job import kin_of, part_of, shown_at
 from pipeline.model import Column, Operation, Status
 from pipeline.stages.precedence import ends, forbids, is_opt_out, raises
-from pipeline.stages.seen import OF_KIN, SEEN, SHOWN_AT, complete
+from pipeline.stages.seen import SEEN, complete
 from pipeline.values import JSON_NULL
 
 if TYPE_CHECKING:
@@ -95,11 +95,11 @@ def _opted_out_since(job: Job, items: pl.DataFrame) -> pl.Expr:
     for target in (t for t in job.targets if t.before in items.columns):
         status, before = pl.col(target.part), pl.col(target.before)
         for key in target.shown_keys:
-            shown, at = pl.col(part_of(key) + SEEN), pl.col(part_of(key) + SHOWN_AT + SEEN)
+            shown, at = pl.col(part_of(key) + SEEN), pl.col(shown_at(key) + SEEN)
             left = (shown == Status.ABSENT) & (before == Status.OPT_IN)
             overruled = forbids(before) & ~(at >= pl.col(target.at_column)).fill_null(value=False)
             since += [ends(status, shown) & ~overruled, raises(status) & left.fill_null(value=False)]
-            since.append(ends(status, pl.col(part_of(key) + OF_KIN + SEEN)))
+            since.append(ends(status, pl.col(kin_of(key) + SEEN)))
     return pl.any_horizontal(*since, pl.lit(value=False))
 
 

@@ -159,7 +159,7 @@ def _verdicts(sent: pl.DataFrame, job: Job) -> pl.DataFrame:
     cases += [
         (is_new & something & ~addressed, Outcome.REJECTED, pl.lit(str(Reason.ADDRESS_MISSING))),
         (is_new & something & _incomplete(job), Outcome.REJECTED, pl.lit(str(Reason.ATTRIBUTE_MISSING))),
-        (is_new & something & _implied(job), Outcome.HELD, pl.lit(str(Reason.CONSENT_MISSING))),
+        (is_new & something & _implied(job), Outcome.HELD, _why_silent(job)),
         (something, SEND, pl.lit(None, pl.String)),
         (pl.col("_some_told"), Outcome.UNCHANGED, pl.lit(str(Reason.ALREADY_TOLD))),
         (first.is_not_null() & by_policy, Outcome.HELD, first),
@@ -185,9 +185,16 @@ def _implied(job: Job) -> pl.Expr:
     implied = []
     for address in job.addresses:
         for channel in sorted(job.implicit_opt_in.intersection(address.channels)):
-            said = [pl.col(t.part).is_not_null() for t in job.targets if t.channel in (channel, None)]
+            said = [pl.col(t.part).is_not_null() for t in job.targets if job.speaks_of(t, channel)]
             implied.append(pl.col(address.part).is_not_null() & ~pl.any_horizontal(*said, pl.lit(value=False)))
     return pl.any_horizontal(*implied, pl.lit(value=False))
+
+
+def _why_silent(job: Job) -> pl.Expr:
+    """Consent that was said and is withheld by policy is not missing."""
+    policy = [str(reason) for reason in POLICY_REASONS]
+    withheld = [pl.when(pl.col(t.reason).is_in(policy)).then(pl.col(t.reason)) for t in job.targets]
+    return pl.coalesce(*withheld, pl.lit(str(Reason.CONSENT_MISSING)))
 
 
 def _first_of(cases: list[tuple[pl.Expr, pl.Expr]]) -> pl.Expr:

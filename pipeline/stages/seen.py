@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from pipeline.job import part_of, reach_of
+from pipeline.job import kin_of, part_of, reach_of, shown_at
 from pipeline.model import Column
 from pipeline.stages.precedence import strictness
 
@@ -15,10 +15,7 @@ if TYPE_CHECKING:
 
 SEEN: Final = "@seen"
 """Ends the name of a column whose name the export's side has too."""
-SHOWN_AT: Final = "@at"
-"""Of a status: it was set then (UTC), or before."""
-OF_KIN: Final = "@kin"
-"""Of a status: the strictest one of the other contacts that share the address."""
+TIMES: Final = "@at"
 
 EXTRAS: Final[dict[str, pl.DataType]] = {
     Column.EXISTS: pl.Boolean(),
@@ -37,8 +34,8 @@ def schema_of(job: Job) -> pl.Schema:
             (Column.IDENTITY, pl.String()),
             *((a.part, pl.String()) for a in job.attributes),
             *((part_of(key), pl.String()) for key in keys),
-            *((part_of(key) + SHOWN_AT, pl.Datetime("us", "UTC")) for key in keys),
-            *((part_of(key) + OF_KIN, pl.String()) for key in keys),
+            *((shown_at(key), pl.Datetime("us", "UTC")) for key in keys),
+            *((kin_of(key), pl.String()) for key in keys),
             *((reach_of(channel), pl.Boolean()) for channel in job.channel_fields),
             *EXTRAS.items(),
         ]
@@ -58,13 +55,13 @@ def one_row_per_identity(seen: pl.DataFrame) -> pl.DataFrame:
     """Several contacts of one identity as one: the strictest of each status, so that no opt-out is missed."""
     if not seen.get_column(Column.IDENTITY).is_duplicated().any():
         return seen
-    statuses = [c for c in seen.columns if c.startswith("consent:") and not c.endswith(SHOWN_AT)]
+    statuses = [c for c in seen.columns if c.startswith("consent:") and not c.endswith(TIMES)]
     strictest = [pl.col(c).sort_by(strictness(pl.col(c)), nulls_last=True, descending=True).first() for c in statuses]
-    latest = [pl.col(c).max() for c in seen.columns if c.endswith(SHOWN_AT)]
+    latest = [pl.col(c).max() for c in seen.columns if c.endswith(TIMES)]
     everywhere = [pl.col(c).all() for c in seen.columns if c.startswith("reach:")]
     decided = {Column.IDENTITY, *statuses}
     firsts = [
-        pl.col(c).first() for c in seen.columns if c not in decided and not c.endswith(SHOWN_AT) and "reach:" not in c
+        pl.col(c).first() for c in seen.columns if c not in decided and not c.endswith(TIMES) and "reach:" not in c
     ]
     return (
         seen.group_by(Column.IDENTITY, maintain_order=True)

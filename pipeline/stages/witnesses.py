@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from pipeline.job import part_of
+from pipeline.job import kin_of, part_of, shown_at
 from pipeline.model import Column, Status
 from pipeline.stages.precedence import ends
-from pipeline.stages.seen import OF_KIN, SEEN, SHOWN_AT, complete
+from pipeline.stages.seen import SEEN, complete
 from pipeline.stages.told import OUT, TOLD
 
 if TYPE_CHECKING:
@@ -63,9 +63,9 @@ def opted_out(target: Target, job: Job) -> pl.Expr:
     by_destination = []
     for key in target.shown_keys:
         told = [outdated[k] for k in outdated if key == k or key.startswith(f"{k}:") or k.startswith(f"{key}:")]
-        dated = _outdates(target, part_of(key) + SHOWN_AT + SEEN, job)
+        dated = _outdates(target, shown_at(key) + SEEN, job)
         forbidden = ends(status, pl.col(part_of(key) + SEEN)) & ~pl.any_horizontal(*told, dated)
-        by_destination += [forbidden, ends(status, pl.col(part_of(key) + OF_KIN + SEEN))]
+        by_destination += [forbidden, ends(status, pl.col(kin_of(key) + SEEN))]
     return pl.any_horizontal(*by_state, *by_destination, nobody)
 
 

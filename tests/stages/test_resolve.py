@@ -320,7 +320,7 @@ def test_a_new_contact_gets_its_addresses_whatever_is_written() -> None:
 
 SILENT: dict[str, tuple[Row, tuple[str, str | None]]] = {
     "blank": ({}, ("held", "consent_missing")),
-    "not listed": ({"email_ok": "maybe"}, ("held", "consent_missing")),
+    "not listed": ({"email_ok": "maybe"}, ("held", "unknown_consent_value")),
     "cleared, which a new contact cannot be": ({"email_ok": "C"}, ("held", "consent_missing")),
     "an opt-out": ({"email_ok": "N"}, ("created", None)),
     "a permission": ({"email_ok": "P"}, ("created", None)),

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 
 import httpx
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from pipeline.destinations.acoustic_connect import encode, wire
 from pipeline.destinations.acoustic_connect.audience import audience_of
@@ -15,8 +15,9 @@ from pipeline.destinations.acoustic_connect.contacts import frame_of
 from pipeline.destinations.acoustic_connect.isolate import Isolation
 from pipeline.destinations.acoustic_connect.options import Options
 from pipeline.destinations.acoustic_connect.refusals import HALTS, TRANSIENT, blamed
+from pipeline.destinations.answers import Shape, by_status, required, shaped
 from pipeline.destinations.interface import Audience, Delivery, Kind, Limits, Reply, Send, Verdict
-from pipeline.errors import Refused, Unreachable
+from pipeline.errors import Refused
 from pipeline.model import Channel, Column, Operation, Status
 
 if TYPE_CHECKING:
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     import polars as pl
 
     from pipeline.job import Job, Path
-
-Shape = TypeVar("Shape", bound=BaseModel)
 
 SILENCE_OPTS_IN: Final = (
     "without `consent` the platform opts every new contact in by itself; map consent, or set "
@@ -144,7 +143,7 @@ class AcousticConnect:
         try:
             answer = wire.Answer.model_validate_json(response.content)
         except ValidationError:
-            return _gateway(status, f"HTTP {status} without a usable body")
+            return by_status(status, f"HTTP {status} without a usable body")
         if answer.errors:
             codes = [error.extensions.code for error in answer.errors]
             first = answer.errors[0]
@@ -155,7 +154,7 @@ class AcousticConnect:
             return Verdict(kind, first.extensions.code, first.message)
         if answer.data is not None:
             return Verdict(Kind.OK)
-        return _gateway(status, answer.message or f"HTTP {status}")
+        return by_status(status, answer.message or f"HTTP {status}")
 
     def blame(self, message: str) -> tuple[str, str] | None:
         """The attribute, group or channel of the mapping that a configuration error names."""
@@ -191,25 +190,8 @@ def build(url: str, credentials: Mapping[str, str], options: Mapping[str, Any]) 
 
 
 def _asked(reply: Reply, name: str, shape: type[Shape]) -> Shape:
-    """What a query asked for. Raises Unreachable without a clear answer, Refused where a query was refused."""
-    if reply.unclear:
-        raise Unreachable(
-            f"the destination gives no usable answer to a query ({reply.verdict.code}); when it answers, run the "
-            "same command again, or `consent-sync resume` for a run that has begun to send"
-        )
-    if reply.verdict.kind is not Kind.OK:
-        # The message is left out: it may repeat what was asked for.
-        raise Refused(
-            f"the destination refused a query ({reply.verdict.code}); compare the mapping with the account by "
-            "`consent-sync check --online`"
-        )
-    try:
-        return shape.model_validate((reply.body.get("data") or {}).get(name))
-    except ValidationError:
-        raise Unreachable(
-            f"the destination answers `{name}` in a shape that its documentation does not have; compare "
-            "`api_generation` in the mapping with the account, then run the same command again"
-        ) from None
+    """What a query asked for."""
+    return shaped((required(reply).get("data") or {}).get(name), shape.model_validate, name)
 
 
 def _modified(reply: Reply, _rows: pl.DataFrame) -> int:
@@ -231,17 +213,3 @@ def _created(reply: Reply, rows: pl.DataFrame) -> int:
         identities = rows.get_column(Column.IDENTITY).to_list()
         return sum(key in (None, identity) for key, identity in zip(keys, identities, strict=True))
     return len(items)
-
-
-def _gateway(status: int, message: str) -> Verdict:
-    match status:
-        case 401 | 403:
-            return Verdict(Kind.HALT, str(status), message)
-        case 429:
-            return Verdict(Kind.THROTTLED, "429", message)
-        case 413:
-            return Verdict(Kind.REFUSED, "413", message)
-        case _ if 400 <= status < 500 and status != 408:
-            return Verdict(Kind.HALT, str(status), message)
-        case _:
-            return Verdict(Kind.RETRY, str(status), message)
