@@ -111,7 +111,8 @@ def audience_from_json(text: bytes) -> Audience:
         for name, given in found["fields"].items()
     }
     implicit = frozenset(Channel(channel) for channel in found["implicit_opt_in"])
-    return Audience(**{**found, "fields": fields, "implicit_opt_in": implicit})
+    names = tuple(found["naming_fields"])
+    return Audience(**{**found, "fields": fields, "implicit_opt_in": implicit, "naming_fields": names})
 
 
 class Kind(Enum):
