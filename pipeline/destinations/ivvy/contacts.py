@@ -57,8 +57,8 @@ def frame_of(found: Iterable[Found], job: Job) -> pl.DataFrame:
 
 
 def handle_of(contact: Contact) -> str:
-    """What a write needs of a contact: its id, and the status that it must not lift unasked."""
-    return json.dumps({"id": contact.id, "status": contact.status})
+    """What a write needs of a contact: its id, the status that it must not lift unasked, and whether we named it."""
+    return json.dumps({"id": contact.id, "status": contact.status, "named": bool(contact.externalId)})
 
 
 def _row(found: Found, job: Job, keys: Sequence[str]) -> tuple[Any, ...]:

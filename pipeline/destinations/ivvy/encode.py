@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 from pipeline.destinations.ivvy import wire
-from pipeline.destinations.ivvy.fields import ALL_URLS, COMPANIES, URL, is_of_contact
+from pipeline.destinations.ivvy.fields import ALL_URLS, COMPANIES, EXTERNAL_ID, URL, is_of_contact
 from pipeline.model import Channel, Column, Operation, Status
 from pipeline.values import JSON_NULL, json_text
 from pipeline.wire_json import array, member, obj
@@ -34,8 +34,10 @@ def item(job: Job, operation: Operation, options: Options) -> pl.Expr:
     values = _values(attributes, options)
     something = pl.any_horizontal(*(part.is_not_null() for part in (*values, *statuses)))
     lead = [pl.lit('"updateIfExists":true')] if creates else [member("id", _of_handle("id"))]
-    if creates and job.identity_field and is_of_contact(job.identity_field):
-        lead.append(member(job.identity_field, json_text(pl.col(Column.IDENTITY))))
+    if job.identity_field == EXTERNAL_ID:
+        # A contact that was found by its names gets the id that it is known by here.
+        unnamed = pl.lit(creates) | (_of_handle("named") == "false")
+        lead.append(pl.when(unnamed).then(member(EXTERNAL_ID, json_text(pl.col(Column.IDENTITY)))))
     contact = pl.when(something | pl.lit(creates)).then(obj(*lead, *values, *statuses))
     return obj(
         member("contact", contact),
