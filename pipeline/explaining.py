@@ -81,9 +81,10 @@ def explain(run: str, identity: str, context: Context) -> Explanation:
     if identity.startswith("#") and identity[1:].isdigit():
         mine = pl.col(Column.RECORD) == int(identity[1:])
     # Where consent belongs to addresses, a record is also found by each of its own.
-    kind = "addresses" if job.by_address else "records"
-    found = pl.concat([folder.read_plan(kind, shard, mine) for shard in range(manifest.shards)])
-    spoken_of = pl.col("record").is_in(found.get_column(Column.RECORD).implode())
+    kinds = ("records", "addresses") if job.by_address else ("records",)
+    plans = [folder.read_plan(kind, shard, mine) for shard in range(manifest.shards) for kind in kinds]
+    found = pl.concat([plan.get_column(Column.RECORD) for plan in plans])
+    spoken_of = pl.col("record").is_in(found.implode())
     outcomes = outcomes_of(folder, manifest, batches, job).filter(spoken_of)
     if outcomes.is_empty():
         raise UsageError(f"run {folder.run_id} has no record with this identity; compare it with outcomes.csv")

@@ -57,20 +57,7 @@ class Wix:
     def describe(self, send: Send) -> Audience:
         """A site has no lists of fields or groups; a query shows that the key and the site fit each other."""
         self._page({"cursorPaging": {"limit": 1}}, send)
-        fields = [
-            Field(wire.ADDRESS_FIELDS[Channel.EMAIL], "text", frozenset({Channel.EMAIL})),
-            Field(wire.ADDRESS_FIELDS[Channel.SMS], "text", frozenset({Channel.SMS})),
-        ]
-        return Audience(
-            account=self.site_id,
-            name=f"site {self.site_id}",
-            fields={field.name: field for field in fields},
-            groups={},
-            by_address=True,
-            asks_first=True,
-            mode="upsert",
-            open_fields={EXTENDED_FIELD: ""},
-        )
+        return audience_of(self.site_id)
 
     def check(self, job: Job) -> Sequence[tuple[Path, str]]:
         """What of the job Wix cannot take."""
@@ -165,6 +152,21 @@ class Wix:
 
     def _request(self, method: str, path: str, content: bytes) -> httpx.Request:
         return httpx.Request(method, f"{self.url}{path}", headers=self.headers, content=content)
+
+
+def audience_of(site_id: str) -> Audience:
+    """What every site has."""
+    fields = [Field(name, "text", frozenset({Channel(channel)})) for channel, name in wire.ADDRESS_FIELDS.items()]
+    return Audience(
+        account=site_id,
+        name=f"site {site_id}",
+        fields={field.name: field for field in fields},
+        groups={},
+        by_address=True,
+        asks_first=True,
+        mode="upsert",
+        open_fields={EXTENDED_FIELD: ""},
+    )
 
 
 def build(url: str, credentials: Mapping[str, str], options: Mapping[str, Any]) -> Wix:
