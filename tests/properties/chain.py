@@ -23,6 +23,7 @@ from pipeline.stages.outcomes import settle, settle_items
 from pipeline.stages.record import Teller, told
 from pipeline.stages.resolve import decide
 from pipeline.stages.seen import one_row_per_identity
+from pipeline.stages.split import by_address, gather
 from pipeline.stages.told import against_state, to_ask
 from pipeline.stages.validate import validate
 from pipeline.state import SCHEMA, bucket_of, merge
@@ -58,6 +59,10 @@ class Contacts:
         wanted = list(identities)
         self.asked += wanted
         return frame_of((_shown(self.people[i], self.job, i) for i in wanted if i in self.people), self.job)
+
+    def encode(self, operation: Operation) -> pl.Expr:
+        """Wire JSON, as the adapter builds it."""
+        return encode.item(self.job, operation)
 
     def take(self, items: pl.DataFrame) -> list[Exceptional]:
         """Carries out items from their wire JSON; refuses updates of contacts that it does not have."""
@@ -111,6 +116,8 @@ class Plan:
     records: pl.DataFrame
     items: pl.DataFrame
     folded: pl.DataFrame
+    decided: pl.DataFrame
+    """One row per record, or where consent belongs to addresses, per record and address."""
 
 
 @dataclass(slots=True)
@@ -132,17 +139,20 @@ class World:
         """Decides the records of one shard, in the order of stages that `planning` uses."""
         job = self.job
         validated = validate(map_records(source, job, self.now), job)
-        folded = hold_against(fold(validated.valid, job), validated.witnesses, job)
+        split = by_address(validated, job) if job.by_address else None
+        said = split or validated
+        folded = hold_against(fold(said.valid, job), said.witnesses, job)
         identities = folded.identities
         if self.suppressed:
             identities = suppress.mark(identities, suppress.parse(self.suppressed), job)
         compared = against_state(identities, self.state, job, full=full)
         asked = to_ask(compared, job)
         resolved = decide(compared, one_row_per_identity(self.contacts.read(asked.unique())), asked, job)
-        wires = {operation: encode.item(job, operation) for operation in Operation}
+        wires = {operation: self.contacts.encode(operation) for operation in Operation}
         items = batch(resolved.changes, job, wires, limits)
-        frames = [records.decided(resolved, job), records.superseded(folded, job), records.rejected(validated.rejected)]
-        return Plan(pl.concat(frames), items, identities)
+        decided = pl.concat([records.decided(resolved, job), records.superseded(folded, job)])
+        of_records = gather(decided, split) if split else decided
+        return Plan(pl.concat([of_records, records.rejected(validated.rejected)]), items, identities, decided)
 
     def carry_out(self, plan: Plan) -> pl.DataFrame:
         """Sends every batch of a plan, phase by phase; returns the outcomes and remembers what was told."""
@@ -154,7 +164,7 @@ class World:
         settled = settle_items(plan.items, batches, shard=0)
         outcomes = settle(plan.records, settled, shard=0)
         self.run += 1
-        facts = told(plan.items, settled, plan.records, self.job, Teller(f"run-{self.run}", self.now))
+        facts = told(plan.items, settled, plan.decided, self.job, Teller(f"run-{self.run}", self.now))
         rows = facts.rows.with_columns(bucket_of(pl.col(Column.IDENTITY)).alias("bucket"))
         self.state = merge(self.state, rows, facts.gone)
         return outcomes
