@@ -4,13 +4,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
 PORT ?= 8765
+SEEDS := $(patsubst %,sample_data/%.json,acoustic_connect ivvy wix)
 export DO_NOT_TRACK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench sandbox lock clean
+.PHONY: help setup demo demo-all test check bench sandbox lock clean
 
 help: ## Show the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(READY) ## Make the environment in .venv/ from requirements.lock
 
@@ -26,6 +27,9 @@ $(READY): requirements.lock pyproject.toml
 demo: $(READY) ## Run the main job on sample_data/ against a sandbox, as a Prefect flow
 	@$(BIN)/python -m flows.demo
 
+demo-all: $(READY) ## The same for all three destinations, one after the other
+	@$(BIN)/python -m flows.demo --all
+
 test: $(READY) ## Run all tests
 	@$(BIN)/python -m pytest -n auto --dist worksteal
 
@@ -38,7 +42,7 @@ bench: $(READY) ## Measure speed and memory against baselines
 	@$(BIN)/python -m tests.benchmarks
 
 sandbox: $(READY) ## Serve the emulated destinations on 127.0.0.1:8765 (PORT=...)
-	@$(BIN)/consent-sync sandbox --port $(PORT) --data sample_data/acoustic_connect.json
+	@$(BIN)/consent-sync sandbox --port $(PORT) $(SEEDS:%=--data %)
 
 lock: $(READY) ## Pin all dependencies again, with hashes and without any address
 	@$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --upgrade \

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, TypeVar
 
 if TYPE_CHECKING:
@@ -104,11 +104,22 @@ def invent(number: int, dice: Dice) -> Person:
     )
 
 
+def american(number: int, dice: Dice) -> Person:
+    """The same with an American number, and without example.net."""
+    person = invent(number, dice)
+    return replace(person, email=person.email.replace("@example.net", "@example.org"), phone=_american_phone(number))
+
+
 def _phone(number: int) -> str:
     area, line = divmod(number, 100)
     if line % 33 == 0:
         abroad = area * 4 + line // 33
         return ABROAD[abroad % len(ABROAD)].format(abroad)
+    return _american_phone(number)
+
+
+def _american_phone(number: int) -> str:
+    area, line = divmod(number, 100)
     return f"+1{AREA_CODES[area]}55501{line:02d}"
 
 
