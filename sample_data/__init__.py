@@ -1,1 +1,1 @@
-"""An invented export, the audience it belongs to, and the generator that plants known oddities in both."""
+"""Invented exports, what their destinations have at the start, and the generator that plants known oddities in both."""

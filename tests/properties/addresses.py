@@ -18,7 +18,7 @@ from tests.jobs import NOW, target
 from tests.properties.chain import Contacts, World
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     import polars as pl
 
@@ -51,12 +51,12 @@ class Consents(Contacts):
 
     statuses: dict[str, str] = field(default_factory=dict)
 
-    def read(self, identities: Iterable[str]) -> pl.DataFrame:
+    def read(self, wanted: pl.DataFrame) -> pl.DataFrame:
         """What it shows of addresses, without a date, as the adapter would read it."""
-        wanted = list(identities)
-        self.asked += wanted
+        identities = wanted.get_column(Column.IDENTITY).to_list()
+        self.asked += identities
         return frame_of(
-            (_shown(address, self.statuses[address]) for address in wanted if address in self.statuses), self.job
+            (_shown(address, self.statuses[address]) for address in identities if address in self.statuses), self.job
         )
 
     def encode(self, operation: Operation) -> pl.Expr:

@@ -29,7 +29,7 @@ from pipeline.stages.validate import validate
 from pipeline.state import SCHEMA, bucket_of, merge
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
     from datetime import datetime
 
     from pipeline.job import Job
@@ -54,11 +54,11 @@ class Contacts:
     people: dict[str, Person] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
 
-    def read(self, identities: Iterable[str]) -> pl.DataFrame:
+    def read(self, wanted: pl.DataFrame) -> pl.DataFrame:
         """What it shows of contacts, as the adapter would read it."""
-        wanted = list(identities)
-        self.asked += wanted
-        return frame_of((_shown(self.people[i], self.job, i) for i in wanted if i in self.people), self.job)
+        identities = wanted.get_column(Column.IDENTITY).to_list()
+        self.asked += identities
+        return frame_of((_shown(self.people[i], self.job, i) for i in identities if i in self.people), self.job)
 
     def encode(self, operation: Operation) -> pl.Expr:
         """Wire JSON, as the adapter builds it."""
@@ -147,7 +147,8 @@ class World:
             identities = suppress.mark(identities, suppress.parse(self.suppressed), job)
         compared = against_state(identities, self.state, job, full=full)
         asked = to_ask(compared, job)
-        resolved = decide(compared, one_row_per_identity(self.contacts.read(asked.unique())), asked, job)
+        wanted = compared.filter(pl.col(Column.IDENTITY).is_in(asked.implode()))
+        resolved = decide(compared, one_row_per_identity(self.contacts.read(wanted)), asked, job)
         wires = {operation: self.contacts.encode(operation) for operation in Operation}
         items = batch(resolved.changes, job, wires, limits)
         decided = pl.concat([records.decided(resolved, job), records.superseded(folded, job)])

@@ -73,10 +73,10 @@ def test_reading_back_is_by_identity(rows: list[Row], job: Job, random: Any, dat
     fates = {i: data.draw(st.sampled_from(["same", "missing", "twice", "changed"])) for i in world.contacts.people}
     shown = []
     for identity, fate in fates.items():
-        row = world.contacts.read([identity])
+        row = world.contacts.read(pl.DataFrame({"identity": [identity]}))
         shown += {"same": [row], "missing": [], "twice": [row, row], "changed": [row, _changed(row)]}[fate]
     random.shuffle(shown)
-    judged = compare(plan.items, pl.concat([world.contacts.read([]), *shown]), job)
+    judged = compare(plan.items, pl.concat([world.contacts.read(plan.items.head(0)), *shown]), job)
     says = {"same": Found.CONFIRMED, "twice": Found.CONFIRMED, "missing": Found.MISSING, "changed": Found.DIFFERENT}
     assert judged.get_column(Column.RECORD).to_list() == plan.items.get_column(Column.RECORD).to_list()
     for identity, found in judged.select(Column.IDENTITY, FOUND).iter_rows():

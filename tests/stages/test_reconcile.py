@@ -28,7 +28,7 @@ def found(row: dict[str, str], shown: Person | None, **changes: Any) -> str:
     """What comparing says of a row that was sent, where the destination shows this contact."""
     job = job_of(**{"attributes": ATTRIBUTES, **changes})
     items = _world(job).plan(records_of(job, row)).items
-    seen = world_of(job, NOW, {"1": shown} if shown else {}).contacts.read(["1"])
+    seen = world_of(job, NOW, {"1": shown} if shown else {}).contacts.read(pl.DataFrame({"identity": ["1"]}))
     return str(compare(items, seen, job).item(0, FOUND))
 
 
@@ -116,7 +116,10 @@ def test_every_contact_of_an_identity_must_show_it() -> None:
     job = job_of()
     world = world_of(job, NOW, {"1": Person({"Email": "x@example.com"})})
     items = world.plan(records_of(job, {"id": "1", "email_ok": "N"})).items
-    rows = [world_of(job, NOW, {"1": Person({}, {"EMAIL": s})}).contacts.read(["1"]) for s in ("OPT_OUT", "OPT_IN")]
+    rows = [
+        world_of(job, NOW, {"1": Person({}, {"EMAIL": s})}).contacts.read(pl.DataFrame({"identity": ["1"]}))
+        for s in ("OPT_OUT", "OPT_IN")
+    ]
     for order in (rows, rows[::-1]):
         judged = compare(items, pl.concat(order), job)
         assert judged.select(Column.RECORD, FOUND).rows() == [(1, "different")]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import httpx
@@ -65,8 +64,7 @@ class Ivvy:
         groups = self._listed(wire.GROUPS, wire.Group, send)
         definitions = self._listed(wire.FIELDS, wire.FieldDefinition, send)
         account = self.options.account or httpx.URL(self.url).netloc.decode()
-        implicit = frozenset({Channel.EMAIL} if self.options.new_contact_status is None else ())
-        return replace(audience_of(account, groups, definitions), implicit_opt_in=implicit)
+        return audience_of(account, groups, definitions, silence_subscribes=self.options.new_contact_status is None)
 
     def check(self, job: Job) -> Sequence[tuple[Path, str]]:
         """What of the job iVvy cannot take (IV-02, IV-08, IV-09)."""

@@ -39,14 +39,21 @@ def is_of_contact(name: str) -> bool:
     return name in _OWN_NAMES and name != ALL_URLS
 
 
-def audience_of(account: str, groups: Iterable[wire.Group], definitions: Iterable[wire.FieldDefinition]) -> Audience:
-    """The account in the words that mappings use."""
+def audience_of(
+    account: str,
+    groups: Iterable[wire.Group],
+    definitions: Iterable[wire.FieldDefinition],
+    *,
+    silence_subscribes: bool = True,
+) -> Audience:
+    """The account in the words that mappings use. `silence_subscribes`: no status is said of a silent new contact."""
     fields = {field.name: field for field in (*OWN, *_custom(definitions))}
     return Audience(
         account=account,
         name=f"iVvy account {account}",
         fields=fields,
         groups={group.id: group.groupName for group in groups},
+        implicit_opt_in=frozenset({Channel.EMAIL} if silence_subscribes else ()),
         asks_first=True,
         kin=True,
         groups_are_apart=True,

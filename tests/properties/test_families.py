@@ -1,0 +1,116 @@
+"""An opt-out is for the address: whoever shares it, in the export or at the destination."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.model import RESTRICTIONS, Column
+from pipeline.summary import Tally
+from tests.destinations.ivvy.bench import STATUS, job_of
+from tests.jobs import records_of
+from tests.properties.families import account_of
+
+if TYPE_CHECKING:
+    from pipeline.job import Job
+
+Row = dict[str, str]
+PEOPLE: Final = ("c1", "c2", "c3", "c4")
+EMAILS: Final = ("ann@example.com", "bob@example.com")
+SUBSCRIBED, UNSUBSCRIBED = 1, 2
+
+rows = st.lists(
+    st.fixed_dictionaries(
+        {
+            "id": st.sampled_from([*PEOPLE, ""]),
+            "email": st.sampled_from([*EMAILS, "ANN@example.com", ""]),
+            "first": st.sampled_from(["Ann", "Bob"]),
+            "last": st.sampled_from(["Lake", ""]),
+            "ok": st.sampled_from(["Y", "Y", "N", "B", "M", "", "maybe"]),
+            "at": st.sampled_from(["", "2024-01-01", "2024-02-01", "2024-03-01"]),
+            "src": st.just("form"),
+        }
+    ),
+    max_size=10,
+)
+contacts = st.lists(
+    st.fixed_dictionaries(
+        {
+            "email": st.sampled_from([*EMAILS, "Bob@example.com"]),
+            "status": st.sampled_from([1, 1, 1, 2, 3, 4, 5]),
+            "externalId": st.sampled_from([*PEOPLE, None]),
+            "firstName": st.sampled_from(["Ann", "Bob", "Cid"]),
+            "lastName": st.just("Lake"),
+        }
+    ),
+    max_size=6,
+).map(lambda found: [{"id": number, **contact} for number, contact in enumerate(found, 1)])
+jobs = st.sampled_from(["never", "with_newer_evidence"]).map(
+    lambda resubscribe: job_of(policy={"resubscribe": resubscribe}, consent={"channels": {"EMAIL": STATUS}})
+)
+
+
+def _newest_permission(of: list[Row]) -> datetime | None:
+    times = [datetime.fromisoformat(row["at"]) for row in of if row["ok"] == "Y" and row["at"]]
+    return max(times, default=None)
+
+
+def _forbids(row: Row, permission: datetime | None) -> bool:
+    """Whether a record's opt-out is not provably older than every permission for the address."""
+    return row["ok"] == "N" and not (row["at"] and permission and datetime.fromisoformat(row["at"]) < permission)
+
+
+@given(rows, contacts, jobs)
+def test_nobody_at_an_address_is_contacted_after_its_opt_out(export: list[Row], known: list[Any], job: Job) -> None:
+    """Where a record opts an address out, and nobody permits later, everybody there is out or was never in."""
+    world, account = account_of(job, known)
+    outcomes = world.sync(records_of(job, *export)).to_dicts()
+    applied = {row[Column.RECORD] for row in outcomes if row[Column.OUTCOME] in ("created", "updated", "superseded")}
+    for email in EMAILS:
+        of = [(number, row) for number, row in enumerate(export, 1) if row["email"].lower() == email]
+        permission = _newest_permission([row for _, row in of])
+        # A record that could not be sent at all (without identity, or without a name) opts nobody out by itself.
+        if any(_forbids(row, permission) and number in applied for number, row in of):
+            assert SUBSCRIBED not in account.statuses_of(email), email
+
+
+@given(rows, contacts, jobs)
+def test_nobody_restricted_is_subscribed_by_a_first_run(export: list[Row], known: list[Any], job: Job) -> None:
+    """What the platform recorded has no date, so nothing is provably newer; for new contacts at the address too."""
+    world, account = account_of(job, known)
+    world.sync(records_of(job, *export))
+    assert len(RESTRICTIONS) == 4
+    for contact in known:
+        if contact["status"] != SUBSCRIBED:
+            assert account.contacts[contact["id"]]["status"] != SUBSCRIBED, contact
+    out = {contact["email"].lower() for contact in known if contact["status"] == UNSUBSCRIBED}
+    new = [c for number, c in account.contacts.items() if number > len(known)]
+    assert [c for c in new if c["status"] == SUBSCRIBED and c["email"].lower() in out] == []
+
+
+@given(rows, contacts, jobs)
+def test_every_record_has_one_outcome_and_a_second_run_sends_nothing(
+    export: list[Row], known: list[Any], job: Job
+) -> None:
+    """However contacts are found, shared, ambiguous or missing."""
+    world, _ = account_of(job, known)
+    plan = world.plan(records_of(job, *export))
+    tally = Tally(len(export))
+    tally.add(world.carry_out(plan), plan.items, job)
+    assert tally.balanced
+    assert world.plan(records_of(job, *export)).items.is_empty()
+
+
+@given(rows, contacts, jobs, st.randoms(use_true_random=False))
+def test_shuffling_changes_no_status(export: list[Row], known: list[Any], job: Job, random: Any) -> None:
+    """Who is contacted at an address does not depend on the order of records that have times of their own."""
+    found = []
+    dated = [row | {"at": f"2024-04-{day:02}"} for day, row in enumerate(export, 1)]
+    for order in (dated, random.sample(dated, len(dated))):
+        world, account = account_of(job, known)
+        world.sync(records_of(job, *order))
+        found.append({email: sorted(account.statuses_of(email)) for email in EMAILS})
+    assert found[0] == found[1]
