@@ -118,7 +118,7 @@ ADVICE: Final[dict[Reason, tuple[str, str]]] = {
     ),
     Reason.NOT_APPLIED: (
         "The destination accepted the request, and reading back shows that it did not take effect.",
-        "Run the export again; if it stays, ask the vendor with the times in the ledger.",
+        "If the message names a state that is kept, leave that value out; else run again, then ask the vendor.",
     ),
     Reason.NOT_CONFIRMED: (
         "It was sent and no usable answer came; reading back could not settle it.",

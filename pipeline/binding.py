@@ -10,6 +10,7 @@ from pipeline import mapping_file as mf
 from pipeline.destinations.interface import Field
 from pipeline.job import Attribute, Job
 from pipeline.matching import nearest
+from pipeline.model import OWN_ID
 from pipeline.targets import TargetBinder
 
 if TYPE_CHECKING:
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from pipeline.model import Channel
 
 TEXT: Final = "text"
-OWN_ID: Final = "id"
-"""Stands for the destination's own id of a contact, which is no attribute."""
 
 
 def bind(file: MappingFile, audience: Audience) -> Job:

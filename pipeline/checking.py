@@ -59,9 +59,9 @@ def _against_export(file: MappingFile, path: Path, checked: Checked) -> None:
 
     export = export_of(file, path)
     checked.looked_at.append(f"{path}: every one of its {len(export.header)} columns is mapped or ignored")
-    blank = {mf.cell_key(value) for value in file.mapping.source.null_values} | {""}
+    blank = {value.strip() for value in file.mapping.source.null_values} | {""}
     listed = {
-        target.column: {mf.cell_key(cell) for cells in target.values.values() for cell in cells}
+        target.column: {mf.cell_key(cell) for cells in (*target.values.values(), target.silent or ()) for cell in cells}
         for _, _, target in (file.mapping.consent.targets() if file.mapping.consent else ())
         if target.column is not None and target.values is not None
     }
@@ -72,7 +72,7 @@ def _against_export(file: MappingFile, path: Path, checked: Checked) -> None:
         malformed += chunk.malformed.height
         for column, cells in listed.items():
             for value, count in chunk.records.get_column(column).str.strip_chars().value_counts().iter_rows():
-                if (value or "").lower() not in cells | blank:
+                if (value or "") not in blank and value.lower() not in cells:
                     unlisted[column][value] += count
     checked.looked_at.append(f"{path}: {read:,} records")
     if malformed:

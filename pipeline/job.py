@@ -67,6 +67,8 @@ class Words:
     constant: str | None = None
     values: dict[str, str] | None = None
     """Cell in lower case -> word; None: the cell as it is."""
+    silent: frozenset[str] = frozenset()
+    """Cells in lower case that say nothing."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,8 @@ class Status(StrEnum):
     """A consent cell that the mapping's `values` does not list; it takes part in folding and is never sent."""
 
 
+OWN_ID: Final = "id"
+"""Stands for the destination's own id of a contact, which is no attribute, where that is the identity."""
 RESTRICTIONS: Final = ("BOUNCED", "NO_MARKETING", "FAILED", "REGISTERING")
 """Words of destinations for contacts that must not be contacted, without an opt-out of their own (IV-07, IV-08)."""
 

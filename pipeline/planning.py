@@ -26,7 +26,7 @@ from pipeline.stages.told import against_state, to_ask
 from pipeline.stages.validate import validate
 from pipeline.state import BUCKETS, State, bucket_of, buckets_of_shard
 from pipeline.subject import export_of
-from pipeline.summary import opt_out_of_opt_in, raised_to_opt_in, transitions
+from pipeline.summary import opt_out_of_opt_in, opted_out_kin, raised_to_opt_in, transitions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -151,11 +151,12 @@ def plan_shard(draft: Draft, shard: int, context: Context, session: Session) -> 
     draft.folder.write_parquet(draft.folder.plan_file("records", shard), whole)
     draft.folder.write_parquet(draft.folder.plan_file("items", shard), items)
     rejected = whole.filter(pl.col(Column.DECISION) == Outcome.REJECTED).height
+    kin = sum(opted_out_kin(items, target, job) for target in job.targets)
     figures = Figures(
         read=whole.height,
         rejected=rejected,
-        known=int(resolved.decided.get_column(Column.KNOWN).sum()),
-        opt_outs=items.filter(opt_out_of_opt_in(job)).height,
+        known=int(resolved.decided.get_column(Column.KNOWN).sum()) + kin,
+        opt_outs=items.filter(opt_out_of_opt_in(job)).height + kin,
         opt_ins=items.filter(raised_to_opt_in(job)).height,
     )
     return Planned(figures, transitions(items, job), items.get_column(Column.BATCH).n_unique(), items.height)
@@ -168,10 +169,18 @@ def _suppression(draft: Draft) -> suppress.Suppression | None:
     path = draft.file.path.parent / named
     try:
         with path.open(encoding="utf-8-sig") as lines:
-            return suppress.parse(lines)
+            listed = suppress.parse(lines)
     except (OSError, UnicodeDecodeError) as error:
         problem = f"the suppression list {path} cannot be read ({error}); without it nothing is sent"
         raise MappingErrors([draft.file.error(("policy", "suppression"), problem)]) from error
+    if listed.unreadable:
+        problem = (
+            f"{len(listed.unreadable):,} lines of the suppression list {path}, the first of them line "
+            f"{listed.unreadable[0]}, are no address and no SHA-256; it has one a line and no other columns; without "
+            "it nothing is sent"
+        )
+        raise MappingErrors([draft.file.error(("policy", "suppression"), problem)])
+    return listed
 
 
 def _malformed(draft: Draft) -> Iterable[pl.DataFrame]:

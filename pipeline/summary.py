@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 from pydantic import BaseModel, ConfigDict, Field
 
 from pipeline.model import SEND, UNDELIVERED, Column, Operation, Outcome, RunStatus, Status
-from pipeline.stages.precedence import forbids
+from pipeline.stages.precedence import forbids, is_opt_out
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pipeline.job import Job
+    from pipeline.job import Job, Target
     from pipeline.ledger_rows import BatchRow
 
 
@@ -122,15 +122,27 @@ def _count(counts: dict[str, int], words: pl.Series) -> None:
         counts[word] = counts.get(word, 0) + count
 
 
+OPTED_OUT: Final = f"{Status.OPT_IN}->{Status.OPT_OUT}"
+
+
 def transitions(items: pl.DataFrame, job: Job) -> dict[str, dict[str, int]]:
-    """Target label -> `FROM->TO` -> contacts."""
+    """Target label -> `FROM->TO` -> contacts, those who are opted out because they share an address among them."""
     found: dict[str, dict[str, int]] = {}
     for target in job.targets:
         steps = items.filter(pl.col(target.part).is_not_null()).group_by(target.before, target.part).len()
         counts = {f"{before}->{after}": n for before, after, n in steps.sort("len", descending=True).iter_rows()}
+        if kin := opted_out_kin(items, target, job):
+            counts[OPTED_OUT] = counts.get(OPTED_OUT, 0) + kin
         if counts:
             found[target.label] = counts
     return found
+
+
+def opted_out_kin(items: pl.DataFrame, target: Target, job: Job) -> int:
+    """How many contacts without a record of their own are opted out, since they share an address with one that has."""
+    if not job.kin or target.channel is None:
+        return 0
+    return items.filter(is_opt_out(pl.col(target.part))).get_column(Column.KIN).explode().drop_nulls().n_unique()
 
 
 def opt_out_of_opt_in(job: Job) -> pl.Expr:

@@ -95,7 +95,8 @@ def _status_words(given: mf.Target) -> Words:
     if given.const is not None:
         return Words(constant=str(given.const))
     cells = {mf.cell_key(cell): str(status) for status, listed in (given.values or {}).items() for cell in listed}
-    return Words(column=given.column, values=cells)
+    silent = frozenset(mf.cell_key(cell) for cell in given.silent or ())
+    return Words(column=given.column, values=cells, silent=silent)
 
 
 def _evidence_words(given: mf.Evidence | None) -> Words | None:

@@ -59,6 +59,8 @@ class Target(Section):
     """The column that holds the consent."""
     values: dict[StatusWord, Cells] | None = None
     """Status and the cells that stand for it, compared trimmed and without case. Other cells are never guessed."""
+    silent: Cells | None = None
+    """Cells that say nothing, like a blank one: the `no` of a column that only knows who opted out."""
     const: StatusWord | None = None
     """The same status for every record, such as OPT_OUT for a list of unsubscribes."""
     at: At | None = None

@@ -73,7 +73,15 @@ def check_values(values: Mapping[str, Sequence[str]] | None, column: str | None,
 def check_target(target: Target) -> None:
     """Raises RuleError unless the status comes from exactly one place."""
     if check_one_of(target, target.WAYS) == "channels":
-        extra = [key for key in ("values", "at", "source") if getattr(target, key) is not None]
+        extra = [key for key in ("values", "silent", "at", "source") if getattr(target, key) is not None]
         if extra:
             raise RuleError(*(((key,), f"`{key}` belongs to each of the group's `channels`") for key in extra))
     check_values(target.values, target.column, required=True)
+    listed = {cell_key(cell): status for status, cells in (target.values or {}).items() for cell in cells}
+    silent = [(position, cell) for position, cell in enumerate(target.silent or ()) if cell_key(cell) in listed]
+    if silent:
+        raise RuleError(
+            *((("silent", at), f"{shown(c)} is listed under {listed[cell_key(c)]} already") for at, c in silent)
+        )
+    if target.silent is not None and target.column is None:
+        raise RuleError((("silent",), "`silent` belongs to `column`, which is missing"))

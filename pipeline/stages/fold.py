@@ -59,22 +59,23 @@ def hold_against(folded: Folded, witnesses: pl.DataFrame, job: Job) -> Folded:
     """
     identities = folded.identities
     for target in job.targets if not witnesses.is_empty() else ():
-        identities = _hold(identities, target, _forbidding(witnesses, target, pl.col(Column.IDENTITY)))
+        identities = hold(identities, target, forbidding(witnesses, target, pl.col(Column.IDENTITY)))
+    everything = (folded.identities, folded.superseded, witnesses)
     for target in job.targets if job.kin else ():
         for other in job.targets:
             address = job.address_of(other.channel)
             if address is not None and other.key in target.overlaps:
-                said = [_forbidding(frame, other, address_text(address)) for frame in (folded.identities, witnesses)]
-                identities = _hold(identities, target, pl.concat(said), address_text(address))
+                said = [forbidding(frame, other, address_text(pl.col(address.part))) for frame in everything]
+                identities = hold(identities, target, pl.concat(said), address_text(pl.col(address.part)))
     return Folded(identities, folded.superseded)
 
 
-def address_text(address: Attribute) -> pl.Expr:
+def address_text(part: pl.Expr) -> pl.Expr:
     """An address without its JSON quotes, in lower case: what it is compared by."""
-    return pl.col(address.part).str.strip_chars('"').str.to_lowercase()
+    return part.str.strip_chars('"').str.to_lowercase()
 
 
-def _forbidding(records: pl.DataFrame, target: Target, key: pl.Expr) -> pl.DataFrame:
+def forbidding(records: pl.DataFrame, target: Target, key: pl.Expr) -> pl.DataFrame:
     """Whom a target's opt-outs, restrictions and values in doubt are about, and when each was said."""
     status = pl.col(target.part)
     doubtful = (status == Status.UNLISTED).fill_null(value=False)
@@ -85,12 +86,13 @@ def _forbidding(records: pl.DataFrame, target: Target, key: pl.Expr) -> pl.DataF
     return said.filter(pl.col("_about").is_not_null())
 
 
-def _hold(identities: pl.DataFrame, target: Target, said: pl.DataFrame, key: pl.Expr | None = None) -> pl.DataFrame:
+def hold(identities: pl.DataFrame, target: Target, said: pl.DataFrame, key: pl.Expr | None = None) -> pl.DataFrame:
     """Withholds the target's permissions that are not newer than all that was said against them."""
     status, at = pl.col(target.part), pl.col(target.at_column)
-    strictest = pl.col("_said").sort_by(strictness(pl.col("_said"))).last()
-    at_last = said.group_by("_about").agg(
-        strictest, pl.col("_at").max().alias("_last"), pl.col("_at").is_null().any().alias("_undated")
+    # Sorted here and not in the aggregation, where polars 2.1 reads beyond its buffers.
+    ranked = said.sort(strictness(pl.col("_said")), maintain_order=True)
+    at_last = ranked.group_by("_about", maintain_order=True).agg(
+        pl.col("_said").last(), pl.col("_at").max().alias("_last"), pl.col("_at").is_null().any().alias("_undated")
     )
     about = (pl.col(Column.IDENTITY) if key is None else key).alias("_about")
     joined = identities.with_columns(about).join(at_last, on="_about", how="left", maintain_order="left")

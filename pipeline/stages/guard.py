@@ -56,7 +56,7 @@ def judge(figures: Figures, guards: Guards, history: Sequence[int]) -> tuple[Jud
             guards.max_opt_out_share,
             figures.opt_outs,
             figures.known,
-            "known contacts would be opted out",
+            "known contacts would be opted out, or restricted",
         ),
         "max_opt_in_share": (
             guards.max_opt_in_share,

@@ -93,7 +93,10 @@ def _word(words: Words | None, null_values: frozenset[str], otherwise: str | Non
     text = cell(words.column, null_values)
     if words.values is None:
         return text
-    return pl.when(text.is_not_null()).then(
+    says = text.is_not_null()
+    if words.silent:
+        says &= ~text.str.to_lowercase().is_in(sorted(words.silent))
+    return pl.when(says).then(
         text.str.to_lowercase().replace_strict(
             list(words.values), list(words.values.values()), default=otherwise, return_dtype=pl.String
         )

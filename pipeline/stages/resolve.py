@@ -14,7 +14,7 @@ from pipeline.stages.precedence import is_opt_out, raises
 from pipeline.stages.seen import SEEN
 from pipeline.stages.told import SAME, TOLD, unaddressed
 from pipeline.stages.withheld import with_withheld
-from pipeline.stages.witnesses import opted_out, with_seen
+from pipeline.stages.witnesses import opted_out, with_seen, without_own_voice
 from pipeline.values import JSON_NULL
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def decide(frame: pl.DataFrame, seen: pl.DataFrame, asked: pl.Series, job: Job) 
     judged = judged.with_columns(
         *(_missing_address(t, job).alias(t.reason) for t in job.targets),
         *(_barred(a).alias(a.reason) for a in job.written_attributes),
-    )
+    ).pipe(without_own_voice, job)
     sent = judged.with_columns(
         *(_sent_status(t).alias(t.part) for t in job.targets),
         *(_sent_value(a, job).alias(a.part) for a in job.attributes),
@@ -157,7 +157,7 @@ def _verdicts(sent: pl.DataFrame, job: Job) -> pl.DataFrame:
         exists = pl.col(Column.EXISTS).eq_missing(pl.lit(value=True))
         cases.append((exists & something, Outcome.REJECTED, pl.lit(str(Reason.CONTACT_EXISTS))))
     cases += [
-        (is_new & something & ~addressed, Outcome.REJECTED, pl.lit(str(Reason.ADDRESS_MISSING))),
+        (is_new & something & ~addressed, Outcome.REJECTED, _why_unaddressed(job)),
         (is_new & something & _incomplete(job), Outcome.REJECTED, pl.lit(str(Reason.ATTRIBUTE_MISSING))),
         (is_new & something & _implied(job), Outcome.HELD, _why_silent(job)),
         (something, SEND, pl.lit(None, pl.String)),
@@ -169,8 +169,18 @@ def _verdicts(sent: pl.DataFrame, job: Job) -> pl.DataFrame:
     return sent.with_columns(
         pl.coalesce(pl.when(c).then(pl.lit(str(d))) for c, d, _ in cases).alias(Column.DECISION),
         _first_of([(c, r) for c, _, r in cases]).alias(Column.REASON),
-        pl.lit("").alias(Column.MESSAGE),
+        _said(job).alias(Column.MESSAGE),
     )
+
+
+def _said(job: Job) -> pl.Expr:
+    """Whoever else is opted out with a contact is said with it: there is no record of theirs."""
+    if not job.kin:
+        return pl.lit("")
+    out = pl.any_horizontal(*(is_opt_out(pl.col(t.part)) for t in job.targets if t.channel), pl.lit(value=False))
+    others = pl.col(Column.KIN).list.len()
+    said = pl.format("{} other contacts with the same address are opted out too", others)
+    return pl.when(out & (others > 0)).then(said).otherwise(pl.lit(""))
 
 
 def _incomplete(job: Job) -> pl.Expr:
@@ -188,6 +198,11 @@ def _implied(job: Job) -> pl.Expr:
             said = [pl.col(t.part).is_not_null() for t in job.targets if job.speaks_of(t, channel)]
             implied.append(pl.col(address.part).is_not_null() & ~pl.any_horizontal(*said, pl.lit(value=False)))
     return pl.any_horizontal(*implied, pl.lit(value=False))
+
+
+def _why_unaddressed(job: Job) -> pl.Expr:
+    """An address that was given and is broken is not missing."""
+    return pl.coalesce(*(pl.col(a.reason) for a in job.addresses), pl.lit(str(Reason.ADDRESS_MISSING)))
 
 
 def _why_silent(job: Job) -> pl.Expr:

@@ -53,18 +53,18 @@ def complete(seen: pl.DataFrame, job: Job) -> pl.DataFrame:
 
 def one_row_per_identity(seen: pl.DataFrame) -> pl.DataFrame:
     """Several contacts of one identity as one: the strictest of each status, so that no opt-out is missed."""
-    if not seen.get_column(Column.IDENTITY).is_duplicated().any():
+    twice = pl.col(Column.IDENTITY).is_duplicated()
+    several = seen.filter(twice)
+    if several.is_empty():
         return seen
-    statuses = [c for c in seen.columns if c.startswith("consent:") and not c.endswith(TIMES)]
-    strictest = [pl.col(c).sort_by(strictness(pl.col(c)), nulls_last=True, descending=True).first() for c in statuses]
-    latest = [pl.col(c).max() for c in seen.columns if c.endswith(TIMES)]
-    everywhere = [pl.col(c).all() for c in seen.columns if c.startswith("reach:")]
-    decided = {Column.IDENTITY, *statuses}
-    firsts = [
-        pl.col(c).first() for c in seen.columns if c not in decided and not c.endswith(TIMES) and "reach:" not in c
-    ]
-    return (
-        seen.group_by(Column.IDENTITY, maintain_order=True)
-        .agg(*firsts, *strictest, *latest, *everywhere)
-        .select(seen.columns)
+    one = several.group_by(Column.IDENTITY, maintain_order=True).agg(
+        pl.col(c).max() if c.endswith(TIMES) else pl.col(c).all() if c.startswith("reach:") else pl.col(c).first()
+        for c in seen.columns
+        if c != Column.IDENTITY
     )
+    for status in (c for c in seen.columns if c.startswith("consent:") and not c.endswith(TIMES)):
+        # Not an aggregation: polars 2.1 reads beyond its buffers where one sorts by an expression.
+        ranked = several.select(Column.IDENTITY, status).sort(strictness(pl.col(status)), nulls_last=False)
+        strictest = ranked.unique(Column.IDENTITY, keep="last", maintain_order=True)
+        one = one.drop(status).join(strictest, on=Column.IDENTITY, how="left", maintain_order="left")
+    return pl.concat([seen.filter(~twice), one.select(seen.columns)])

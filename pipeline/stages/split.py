@@ -44,7 +44,7 @@ def by_address(validated: Validated, job: Job) -> Split:
     channels = [(channel, address) for address in job.addresses for channel in address.channels]
     rows = [_rows(validated.valid, channel, address, job) for channel, address in channels]
     witnesses = [_rows(validated.witnesses, channel, address, job, silent=True) for channel, address in channels]
-    people = [pl.col(Column.IDENTITY), *(address_text(address) for _, address in channels)]
+    people = [pl.col(Column.IDENTITY), *(address_text(pl.col(address.part)) for _, address in channels)]
     records = validated.valid.select(
         Column.RECORD,
         Column.LINE,
@@ -90,7 +90,7 @@ def _rows(
     others += [c for a in job.addresses if a is not address for c in (a.part, a.reason)]
     something = pl.any_horizontal(*said, pl.lit(value=False))
     return records.filter(pl.col(address.part).is_not_null() & something).with_columns(
-        address_text(address).alias(Column.IDENTITY),
+        address_text(pl.col(address.part)).alias(Column.IDENTITY),
         pl.lit(str(channel)).alias(Column.CHANNEL),
         *(pl.lit(None, records.schema[c]).alias(c) for c in others if c in records.columns),
     )

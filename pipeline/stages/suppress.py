@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from pipeline.job import Attribute, Job
 
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
+_ADDRESS: Final = re.compile(r"[^\s,;|@]+@[^\s,;|@]+|\+?[\d\s().\-/]*\d[\d\s().\-/]*")
+_HEADING: Final = re.compile(r"[a-z][a-z _-]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,14 +28,26 @@ class Suppression:
 
     plain: frozenset[str]
     hashed: frozenset[str]
+    unreadable: tuple[int, ...] = ()
+    """Lines, from 1, that are neither: whom they are about nobody knows."""
 
 
 def parse(lines: Iterable[str]) -> Suppression:
-    """One address or hash a line; blank lines and lines that begin with # say nothing."""
-    entries = {line.strip().strip('"').lower() for line in lines}
-    entries = {entry for entry in entries if entry and not entry.startswith("#")}
-    hashed = {entry for entry in entries if _SHA256.fullmatch(entry)}
-    return Suppression(frozenset(entries - hashed), frozenset(hashed))
+    """One address or hash a line; a heading, blank lines and lines that begin with # say nothing."""
+    plain, hashed, unreadable = set[str](), set[str](), list[int]()
+    heading = True
+    for number, line in enumerate(lines, 1):
+        entry = line.strip().strip('"').strip().lower()
+        if not entry or entry.startswith("#"):
+            continue
+        if _SHA256.fullmatch(entry):
+            hashed.add(entry)
+        elif _ADDRESS.fullmatch(entry):
+            plain.add(entry)
+        elif not (heading and _HEADING.fullmatch(entry)):
+            unreadable.append(number)
+        heading = False
+    return Suppression(frozenset(plain), frozenset(hashed), tuple(unreadable))
 
 
 def mark(identities: pl.DataFrame, suppression: Suppression, job: Job) -> pl.DataFrame:

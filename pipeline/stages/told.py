@@ -88,8 +88,11 @@ def to_ask(frame: pl.DataFrame, job: Job) -> pl.Series:
     (is there such a contact, and what is its status?), those that would raise a status, and those whose consent is for
     an address that this record does not bring.
     """
-    parts = [*(t.part for t in job.targets), *(a.part for a in job.attributes)]
-    some_change = pl.any_horizontal(*(_changed(part) for part in parts), pl.lit(value=False))
+    written = [*(t.part for t in job.targets), *(a.part for a in job.written_attributes)]
+    some_change = pl.any_horizontal(*(_changed(part) for part in written), pl.lit(value=False))
+    # What identifies is never told of a known contact; of a stranger it may be all that there is.
+    said = pl.any_horizontal(*(pl.col(a.part).is_not_null() for a in job.attributes), pl.lit(value=False))
+    some_change |= said & pl.col(DOUBTFUL).is_null()
     if job.delivery.mode == "update" and not job.asks_first:
         if "destination" not in job.policy.witnesses:
             return pl.Series(Column.IDENTITY, [], pl.String)

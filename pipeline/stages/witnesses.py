@@ -8,9 +8,10 @@ import polars as pl
 
 from pipeline.job import kin_of, part_of, shown_at
 from pipeline.model import Column, Status
+from pipeline.stages.fold import address_text, forbidding, hold
 from pipeline.stages.precedence import ends
 from pipeline.stages.seen import SEEN, complete
-from pipeline.stages.told import OUT, TOLD
+from pipeline.stages.told import OUT, SAME, TOLD
 
 if TYPE_CHECKING:
     from pipeline.job import Job, Target
@@ -19,16 +20,15 @@ if TYPE_CHECKING:
 def with_seen(frame: pl.DataFrame, seen: pl.DataFrame, asked: pl.Series, job: Job) -> pl.DataFrame:
     """Sets beside what the export says what the destination showed; those of `asked` that it did not show are new."""
     whole = complete(seen, job)
-    exported = {*(a.part for a in job.attributes)}
-    shown = whole.drop(exported).rename(
-        {c: c + SEEN for c in whole.columns if c.startswith(("consent:", "suppressed@"))}
-    )
+    addresses = {a.part for a in job.addresses} if job.kin else set()
+    exported = {a.part for a in job.attributes} - addresses
+    both = {c for c in whole.columns if c.startswith(("consent:", "suppressed@"))} | addresses
+    shown = whole.drop(exported).rename({c: c + SEEN for c in both})
     answers = pl.DataFrame({Column.IDENTITY: asked.unique()}).join(shown, on=Column.IDENTITY, how="left")
     answers = answers.with_columns(pl.col(Column.EXISTS).fill_null(value=False))
     joined = frame.join(answers, on=Column.IDENTITY, how="left", maintain_order="left")
-    return joined.with_columns(_membership(part_of(key)).alias(part_of(key) + SEEN) for key in job.known_keys).pipe(
-        _without_own_voice, job
-    )
+    joined = joined.with_columns(_membership(part_of(key)).alias(part_of(key) + SEEN) for key in job.known_keys)
+    return joined.pipe(_held_by_kin, job) if job.kin else joined
 
 
 def _membership(part: str) -> pl.Expr:
@@ -38,13 +38,30 @@ def _membership(part: str) -> pl.Expr:
     return pl.when(shown == Status.ABSENT).then(left).otherwise(shown)
 
 
-def _without_own_voice(frame: pl.DataFrame, job: Job) -> pl.DataFrame:
-    """Leaves out of `kin` those whose own records speak of consent: they were folded against each other already."""
+def without_own_voice(frame: pl.DataFrame, job: Job) -> pl.DataFrame:
+    """Leaves out of `kin` those whose own consent stands: it was heard against the others' already.
+
+    Whose consent is withheld has no say: an opt-out for the address reaches it too.
+    """
     if not job.kin:
         return frame
-    speaks = pl.any_horizontal(*(pl.col(t.part).is_not_null() for t in job.targets), pl.lit(value=False))
-    speaking = frame.filter(speaks).get_column(Column.HANDLE).drop_nulls().unique()
+    stands = [pl.col(t.part).is_not_null() & pl.col(t.reason).is_null() for t in job.targets]
+    speaking = frame.filter(pl.any_horizontal(*stands, pl.lit(value=False))).get_column(Column.HANDLE)
+    speaking = speaking.drop_nulls().unique()
     return frame.with_columns(pl.col(Column.KIN).list.set_difference(speaking.implode()).alias(Column.KIN))
+
+
+def _held_by_kin(frame: pl.DataFrame, job: Job) -> pl.DataFrame:
+    """Withholds permissions against opt-outs of the export for the same address, where only the destination has it."""
+    for target in job.targets:
+        for other in job.targets:
+            address = job.address_of(other.channel)
+            if address is not None and other.key in target.overlaps:
+                brought, stored = address_text(pl.col(address.part)), address_text(pl.col(address.part + SEEN))
+                written = address in job.written_attributes
+                reached = pl.coalesce(brought, stored) if written else pl.coalesce(stored, brought)
+                frame = hold(frame, target, forbidding(frame, other, reached), reached)
+    return frame
 
 
 def opted_out(target: Target, job: Job) -> pl.Expr:
@@ -65,7 +82,8 @@ def opted_out(target: Target, job: Job) -> pl.Expr:
         told = [outdated[k] for k in outdated if key == k or key.startswith(f"{k}:") or k.startswith(f"{key}:")]
         dated = _outdates(target, shown_at(key) + SEEN, job)
         forbidden = ends(status, pl.col(part_of(key) + SEEN)) & ~pl.any_horizontal(*told, dated)
-        by_destination += [forbidden, ends(status, pl.col(kin_of(key) + SEEN))]
+        told_already = pl.col(target.part + SAME)
+        by_destination += [forbidden, ends(status, pl.col(kin_of(key) + SEEN)) & ~told_already]
     return pl.any_horizontal(*by_state, *by_destination, nobody)
 
 

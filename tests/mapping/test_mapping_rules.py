@@ -273,3 +273,15 @@ def test_a_time_zone_has_a_name(problems: Problems, name: str) -> None:
 def test_a_delimiter_is_one_mark(problems: Problems, delimiter: str, right: bool) -> None:
     """Letters, digits, quotes and line ends cannot separate fields."""
     assert (problems(source={"delimiter": delimiter}) == []) is right
+
+
+def test_a_cell_says_something_or_nothing(problems: Problems) -> None:
+    """`silent` cells are those of a column, and none of them stands for a status."""
+    assert problems(consent=channels(silent=["no", "0"])) == []
+    assert problems(consent=channels(silent=["no", "y "])) == [
+        "consent.channels.EMAIL.silent.1: 'y ' is listed under OPT_IN already"
+    ]
+    constant = {"channels": {"EMAIL": {"const": "OPT_OUT", "silent": ["no"]}}}
+    assert problems(consent=constant) == [
+        "consent.channels.EMAIL.silent: `silent` belongs to `column`, which is missing"
+    ]

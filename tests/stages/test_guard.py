@@ -62,7 +62,7 @@ def test_a_limit_of_zero_lets_nothing_pass() -> None:
 def test_figures_are_said_in_numbers() -> None:
     """A guard says what it counted, for the operator who must decide."""
     says = {guard.name: guard.says for guard in judge(Figures(**{**FIGURES, "opt_outs": 1000}), Guards(), (2000,))}
-    assert says["max_opt_out_share"] == "1,000 of 1,000 known contacts would be opted out"
+    assert says["max_opt_out_share"] == "1,000 of 1,000 known contacts would be opted out, or restricted"
     assert says["row_count_change"] == "1,000 records, usually 2,000"
 
 

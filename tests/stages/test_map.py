@@ -120,3 +120,14 @@ def test_one_column_may_be_read_more_than_once() -> None:
 def test_consent_is_not_read_where_it_is_not_written() -> None:
     """`write: [attributes]` leaves no target behind."""
     assert not job_of(policy={"write": ["attributes"]}, consent=EMAIL_AND_SMS).targets
+
+
+@pytest.mark.parametrize(
+    ("cell", "status"), [("N", "OPT_OUT"), (" No ", None), ("0", None), ("", None), ("nope", "UNLISTED")]
+)
+def test_a_silent_cell_is_like_a_blank_one(cell: str, status: str | None) -> None:
+    """The `no` of a column that only knows opt-outs says nothing; whatever is not listed is still in doubt."""
+    only_out = target("email", values={"OPT_OUT": ["N"]}, silent=["no", "0"])
+    job = job_of(consent={"channels": {"EMAIL": only_out}})
+    mapped = map_records(records_of(job, {"id": "1", "email_ok": cell}), job, NOW)
+    assert mapped.item(0, "consent:EMAIL") == status

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from pipeline.stages.suppress import parse
 from tests.jobs import EMAIL_AND_SMS, NEWS, NOW, job_of, records_of, target
 from tests.properties.chain import Person, World, world_of
 
@@ -36,7 +37,6 @@ LISTED = {
     "a phone number, hashed": (sha("+12125550123"), {"EMAIL": "OPT_IN"}),
     "a comment": ("# ann@example.org", {"EMAIL": "OPT_IN", "SMS": "OPT_IN"}),
     "another address": ("bob@example.org", {"EMAIL": "OPT_IN", "SMS": "OPT_IN"}),
-    "a part of the address": ("example.org", {"EMAIL": "OPT_IN", "SMS": "OPT_IN"}),
 }
 
 
@@ -72,3 +72,26 @@ def test_a_record_of_suppressed_parts_only_is_held() -> None:
     world = world_of(job, NOW, {"1": Person()}, suppressed=["ann@example.org"])
     outcomes = world.sync(records_of(job, {"id": "1", **ADDRESSES, "email_ok": "Y"}))
     assert outcomes.select("outcome", "reason").rows() == [("held", "suppressed")]
+
+
+@pytest.mark.parametrize(
+    ("lines", "unreadable"),
+    [
+        (
+            ["ann@example.org", "", "# a comment", sha("x"), "+1 (212) 555-0123", "212.555.0123", '"bob@example.org"'],
+            (),
+        ),
+        (["E-mail address", "ann@example.org"], ()),
+        (["ann@example.org", "E-mail address"], (2,)),
+        (["Email,Reason", "ann@example.org,SPAM"], (1, 2)),
+        (
+            ["example.org", "@example.org", "ann@", "Ann Lake <ann@example.org>", "ann@example.org; bob@example.org"],
+            (1, 2, 3, 4, 5),
+        ),
+        ([sha("x")[:-1]], (1,)),
+    ],
+    ids=["one a line", "a heading", "a heading elsewhere", "columns", "parts and lists", "half a hash"],
+)
+def test_a_line_that_is_no_address_is_not_passed_over(lines: list[str], unreadable: tuple[int, ...]) -> None:
+    """Nobody knows whom it is about, so it must not look as if it were heeded."""
+    assert parse(lines).unreadable == unreadable

@@ -13,13 +13,13 @@ from pipeline.destinations.ivvy import encode, wire
 from pipeline.destinations.ivvy.calls import Calls
 from pipeline.destinations.ivvy.contacts import frame_of, wanted_of
 from pipeline.destinations.ivvy.directory import Directory
-from pipeline.destinations.ivvy.fields import ALL_URLS, MOST_URLS, URL, audience_of
+from pipeline.destinations.ivvy.fields import ALL_URLS, EXTERNAL_ID, MOST_URLS, URL, audience_of
 from pipeline.destinations.ivvy.identity import find
 from pipeline.destinations.ivvy.options import Options
 from pipeline.destinations.ivvy.refusals import verdict_of
 from pipeline.destinations.ivvy.signature import Signature
 from pipeline.destinations.ivvy.writing import Writing
-from pipeline.model import Channel, Column, Operation
+from pipeline.model import OWN_ID, Channel, Column, Operation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -68,7 +68,7 @@ class Ivvy:
 
     def check(self, job: Job) -> Sequence[tuple[Path, str]]:
         """What of the job iVvy cannot take (IV-02, IV-08, IV-09)."""
-        return [*_sms(job, self.options), *_new_contacts(job), *_urls(job)]
+        return [*_identity(job), *_sms(job, self.options), *_new_contacts(job), *_urls(job)]
 
     def encode(self, job: Job, operation: Operation) -> pl.Expr:
         """What is to be done for a contact."""
@@ -116,6 +116,12 @@ def build(url: str, credentials: Mapping[str, str], options: Mapping[str, Any]) 
     return Ivvy(url, credentials, Options.model_validate(options))
 
 
+def _identity(job: Job) -> Iterator[tuple[Path, str]]:
+    if job.identity_field not in ("", OWN_ID, EXTERNAL_ID):
+        found_by = f"`{EXTERNAL_ID}`, by their names and e-mail address, or by its own id"
+        yield ("identity", "attribute"), f"iVvy finds contacts by {found_by}; not by `{job.identity_field}`"
+
+
 def _sms(job: Job, options: Options) -> Iterator[tuple[Path, str]]:
     if options.sms_status:
         return
@@ -133,7 +139,7 @@ def _new_contacts(job: Job) -> Iterator[tuple[Path, str]]:
             ("delivery", "mode"),
             f"iVvy adds nobody without first name, last name and e-mail address; map {named} too",
         )
-    if job.delivery.mode != "update" and job.identity_field == "id":
+    if job.delivery.mode != "update" and job.identity_field == OWN_ID:
         yield ("delivery", "mode"), "who has an iVvy id exists already; use `mode: update`"
 
 

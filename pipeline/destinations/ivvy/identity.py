@@ -27,7 +27,7 @@ class Wanted:
 
     identity: str
     email: str
-    """Trimmed and in lower case; empty: not said."""
+    """The address that the contact will have, trimmed and in lower case; empty: it keeps its own."""
     names: tuple[str, str] | None
     """First and last name, trimmed and in lower case, where both are said."""
 
@@ -45,7 +45,7 @@ class Found:
 def find(wanted: Sequence[Wanted], job: Job, directory: Directory, calls: Calls) -> list[Found]:
     """One for each identity."""
     matches = _matches(wanted, job, directory, calls)
-    addresses = {one.email for one in wanted} | {key_of("email", c.email) for of in matches.values() for c in of}
+    addresses = {address for one in wanted for address in _addresses(one, matches.get(one.identity, ()))}
     sharing = directory.find("email", addresses, calls)
     ids = {c.id for of in (*matches.values(), *sharing.values()) for c in of}
     whole = read(ids, calls)
@@ -75,6 +75,12 @@ def names_of(contact: Contact) -> tuple[str, str]:
     return ((contact.firstName or "").strip().lower(), (contact.lastName or "").strip().lower())
 
 
+def _addresses(wanted: Wanted, matches: Sequence[Contact]) -> set[str]:
+    """Where the contact will be reached: by the address that it is given, else by that which it has."""
+    stored = {key_of("email", match.email) for match in matches}
+    return ({wanted.email} if wanted.email and len(matches) < 2 else {wanted.email, *stored}) - {""}
+
+
 def _there(contacts: Sequence[Contact], whole: Mapping[int, Contact]) -> list[Contact]:
     return [whole[contact.id] for contact in contacts if contact.id in whole]
 
@@ -86,9 +92,9 @@ def _found(
     sharing: Mapping[str, Sequence[Contact]],
     whole: Mapping[int, Contact],
 ) -> Found:
-    """Who shares an address is whoever has that of the contact, or that which the export gives it."""
-    addresses = {wanted.email, *(key_of("email", match.email) for match in matches)} - {""}
+    addresses = _addresses(wanted, matches)
     others = {c.id: c for address in sorted(addresses) for c in _there(sharing.get(address, ()), whole)}
+    others |= {match.id: match for match in matches}
     barred = Reason.CONTACT_AMBIGUOUS if len(matches) > 1 else None
     if not matches and job.identity_field == EXTERNAL_ID and wanted.names:
         # Adding would update a contact of the same names and address (IV-03): it is the one, if nobody else's.

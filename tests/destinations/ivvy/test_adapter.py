@@ -304,3 +304,22 @@ def test_a_mapping_of_ivvys_own_id_adds_nobody(account: Account) -> None:
     """Who has an id exists already."""
     with pytest.raises(MappingErrors, match="who has an iVvy id exists already"):
         account.sync(row(1), identity={"id": "id"})
+
+
+def test_contacts_are_not_found_by_another_attribute(account: Account) -> None:
+    """A mapping that identifies by what iVvy cannot look up would find nobody."""
+    with pytest.raises(MappingErrors, match=r"identity\.attribute: iVvy finds contacts by `externalId`"):
+        account.sync(row(1), identity={"column": "id", "attribute": "email"})
+
+
+def test_who_is_opted_out_with_another_is_counted_and_said(account: Account) -> None:
+    """There is no record of theirs: they are in the transitions, in the guard's figure and in the record's message."""
+    account.seed(contact(1), contact(2, email="ann1@example.com"), contact(3, email="ann1@example.com"), contact(4))
+    result = account.sync(row(1, "N"), row(4))
+    assert result.summary.transitions == {"EMAIL": {"OPT_IN->OPT_OUT": 3, "OPT_IN->OPT_IN": 1}}
+    message = account.outcomes(result)["c1"]["message"]
+    assert message == "2 other contacts with the same address are opted out too"
+    tight = {"max_opt_out_share": 0.7}
+    account.seed(contact(1), contact(2, email="ann1@example.com"), contact(3, email="ann1@example.com"), contact(4))
+    stopped = account.sync(row(1, "N", at="2026-05-05"), row(4), guards=tight)
+    assert (stopped.exit_code, account.statuses()[2]) == (4, 1)
