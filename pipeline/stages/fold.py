@@ -119,10 +119,11 @@ def _broken_address(target: Target, job: Job) -> pl.Expr:
 
 def _one_per_identity(ordered: pl.DataFrame, job: Job) -> pl.DataFrame:
     by_time = job.policy.duplicates == "latest"
-    own = [*row_key(job), Column.LINE, *(a.reason for a in job.attributes), *(t.reason for t in job.targets)]
     folded = ordered.group_by(Column.IDENTITY, maintain_order=True).agg(
-        *(pl.col(column).last() for column in own),
+        *(pl.col(column).last() for column in (*row_key(job), Column.LINE)),
         *(_latest_value(attribute) for attribute in job.attributes),
+        *(_latest_reason(attribute) for attribute in job.attributes),
+        *(pl.col(t.reason).drop_nulls().last() for t in job.targets),
         *(_broken_everywhere(t).alias(broken_of(t)) for t in job.targets),
     )
     for target in job.targets:
@@ -136,6 +137,15 @@ def _one_per_identity(ordered: pl.DataFrame, job: Job) -> pl.DataFrame:
 def _broken_everywhere(target: Target) -> pl.Expr:
     broken, spoken = pl.col(broken_of(target)), pl.col(target.part).is_not_null()
     return pl.when(~(spoken & broken.is_null()).any()).then(broken.drop_nulls().last())
+
+
+def _latest_reason(attribute: Attribute) -> pl.Expr:
+    """Why the latest record that says something of the attribute has no value of it; an older value goes all the same.
+
+    Were it withheld too, whether a contact can be reached would depend on the order of records without times.
+    """
+    reason = pl.col(attribute.reason)
+    return reason.filter(pl.col(attribute.part).is_not_null() | reason.is_not_null()).last()
 
 
 def _latest_value(attribute: Attribute) -> pl.Expr:

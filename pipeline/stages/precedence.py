@@ -52,15 +52,18 @@ def winners(records: pl.DataFrame, target: Target, *, by_time: bool) -> pl.DataF
     """Identity, status, time and source of each identity's winning intent; who has none is absent.
 
     By time the latest known intent stands against all that have no time, and the strictest of these wins; otherwise the
-    strictest of all. Ties go to the later time, then to what is given over what is not, then by the words themselves:
+    strictest of all. A later restriction does not end an opt-out, as it does not at the destination. Ties go to the later time, then to what is given over what is not, then by the words themselves:
     neither the rows' order nor the records' numbers decide.
     """
     status, at = pl.col(target.part), pl.col(target.at_column)
     # Not an aggregation: polars 2.1 reads beyond its buffers where a filter that aggregates meets `sort_by`.
     given = records.select(Column.IDENTITY, target.part, target.at_column, target.source).filter(status.is_not_null())
     if by_time:
-        listed = pl.when(status != Status.UNLISTED).then(at)
-        given = given.filter(at.is_null() | (at >= listed.max().over(Column.IDENTITY)).fill_null(value=True))
+        latest = pl.when(status != Status.UNLISTED).then(at).max().over(Column.IDENTITY)
+        lifted = pl.when((status != Status.UNLISTED) & ~forbids(status)).then(at).max().over(Column.IDENTITY)
+        # An opt-out that no later record lifts or repeats is as late as the latest.
+        since = pl.when(is_opt_out(status)).then(lifted).otherwise(latest)
+        given = given.filter(at.is_null() | (at >= since).fill_null(value=True))
     return given.sort(strictness(status), at, status, target.source, descending=True, nulls_last=True).unique(
         Column.IDENTITY, keep="first", maintain_order=True
     )

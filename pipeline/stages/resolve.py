@@ -127,7 +127,7 @@ def _sent_value(attribute: Attribute, job: Job) -> pl.Expr:
     on_create = (value != JSON_NULL) if attribute in job.sent_attributes(Operation.CREATE) else pl.lit(value=False)
     on_update = ~pl.col(attribute.part + SAME) if attribute in job.written_attributes else pl.lit(value=False)
     goes = pl.when(is_new).then(on_create).otherwise(on_update)
-    return pl.when(goes & pl.col(attribute.reason).is_null()).then(value)
+    return pl.when(goes & pl.col(Column.BARRED).is_null()).then(value)
 
 
 def _told_parts(job: Job) -> list[pl.Expr]:

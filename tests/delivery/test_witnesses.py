@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pipeline import run
-from pipeline.errors import RunFolderError
+from pipeline.errors import MappingErrors, RunFolderError
 from tests.delivery.world import contacts_of, row_of, rows_of
 
 if TYPE_CHECKING:
@@ -31,6 +31,16 @@ def suppressing(world: World, *changes: tuple[str, str]) -> Path:
     mapping.write_text(text)
     (mapping.parent / "list.txt").write_text("C0001@example.com\n")
     return mapping
+
+
+def test_a_list_that_cannot_be_read_to_its_end_stops_the_run(world: World) -> None:
+    """Whom an unreadable line is about nobody knows, so nothing is sent: the message names mapping and line."""
+    world.seed(contacts_of(1))
+    mapping = suppressing(world)
+    (mapping.parent / "list.txt").write_text("c0001@example.com,2026-01-02\n")
+    with pytest.raises(MappingErrors, match=r"policy\.suppression: 1 lines of .* line 1, are no address"):
+        world.sync(mapping, world.export([row_of(1, email_opt_in="N")]))
+    assert [entry for entry in world.sandbox.requests() if entry.write_applied] == []
 
 
 def test_a_suppressed_address_that_only_the_platform_has_is_not_opted_in(world: World) -> None:

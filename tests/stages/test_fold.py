@@ -207,3 +207,11 @@ def test_many_identities_at_once_are_folded_like_one_at_a_time() -> None:
     together = fold(valid, job).identities.sort(Column.IDENTITY)
     parts = [fold(own, job).identities for own in valid.partition_by(Column.IDENTITY)]
     assert together.equals(pl.concat(parts).sort(Column.IDENTITY))
+
+
+def test_a_later_broken_address_leaves_an_older_one_and_is_said() -> None:
+    """The latest value that can be used goes, and why the latest record has none is kept beside it."""
+    found = one({"mobile": GOOD}, {"mobile": BROKEN}, {"mobile": ""})
+    assert (found["attribute:Cell Phone"], found["attribute:Cell Phone@reason"]) == ('"+12125550123"', "phone_not_e164")
+    corrected = one({"mobile": BROKEN}, {"mobile": GOOD})
+    assert corrected["attribute:Cell Phone@reason"] is None

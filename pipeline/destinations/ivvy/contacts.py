@@ -56,9 +56,13 @@ def frame_of(found: Iterable[Found], job: Job) -> pl.DataFrame:
     return frame.with_columns(_comparable(attribute).alias(attribute.part) for attribute in job.attributes)
 
 
-def handle_of(contact: Contact) -> str:
-    """What a write needs of a contact: its id, the status that it must not lift unasked, and whether we named it."""
-    return json.dumps({"id": contact.id, "status": contact.status, "named": bool(contact.externalId)})
+def handle_of(contact: Contact, *, is_certain: bool = True) -> str:
+    """What a write needs of a contact: its id, the status that it must not lift unasked, and that its name stays.
+
+    Whoever has an external id keeps it, and one of several that may be meant is not given one.
+    """
+    named = bool(contact.externalId) or not is_certain
+    return json.dumps({"id": contact.id, "status": contact.status, "named": named})
 
 
 def _row(found: Found, job: Job, keys: Sequence[str]) -> tuple[Any, ...]:
@@ -69,7 +73,7 @@ def _row(found: Found, job: Job, keys: Sequence[str]) -> tuple[Any, ...]:
     reached = {Channel.EMAIL: bool(contact and contact.email), Channel.SMS: bool(contact and contact.phone)}
     return (
         found.wanted.identity,
-        handle_of(contact) if contact else None,
+        handle_of(contact, is_certain=found.barred is None) if contact else None,
         found.barred,
         *(_text(values.get(a.id or a.name)) for a in job.attributes),
         *(statuses.get(key) for key in keys),

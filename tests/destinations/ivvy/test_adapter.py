@@ -128,6 +128,18 @@ def test_a_contact_of_another_id_is_not_taken_over(account: Account) -> None:
     assert account.writes() == []
 
 
+@pytest.mark.rule("IV-03")
+def test_one_of_several_that_may_be_meant_is_not_given_the_id(account: Account) -> None:
+    """They are opted out; naming one of them would make it the one the next night."""
+    account.seed(contact(1, externalId=None), contact(2, firstName="Ann1", email="ann1@example.com"))
+    assert account.outcomes(account.sync(row(1, "N")))["c1"]["outcome"] == "updated"
+    assert account.statuses() == {1: 2, 2: 2}
+    assert account.contacts()[1].get("externalId") is None
+    written = len(account.writes())
+    account.sync(row(1, "N"))
+    assert len(account.writes()) == written
+
+
 @pytest.mark.rule("IV-04")
 def test_no_membership_is_lost(account: Account) -> None:
     """A group that the mapping does not speak of stays, whatever else is written to the contact."""

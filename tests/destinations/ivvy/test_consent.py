@@ -148,6 +148,13 @@ def test_kin_that_speak_for_themselves_are_not_opted_out_by_others(account: Acco
     assert account.statuses() == {1: 1, 2: 2}
 
 
+def test_kin_whose_own_consent_is_withheld_are_opted_out(account: Account) -> None:
+    """A permission that the other's opt-out holds says nothing, so the opt-out for the address reaches that contact."""
+    account.seed(contact(1), contact(2, email="ann1@example.com"))
+    account.sync(row(1, "Y", email=""), row(2, "N", email=""))
+    assert account.statuses() == {1: 2, 2: 2}
+
+
 def test_kin_that_are_refused_are_not_passed_over(account: Account) -> None:
     """The address is not opted out as a whole, so the record is failed and says whose refusal it was."""
     account.seed(contact(1), contact(2, email="ann1@example.com"))
@@ -158,6 +165,24 @@ def test_kin_that_are_refused_are_not_passed_over(account: Account) -> None:
         "contact 2 with the same address: 24999: Row refused",
     )
     assert account.statuses() == {1: 2, 2: 1}
+
+
+FOLDED: dict[str, tuple[list[str], int]] = {
+    "a later restriction does not end an opt-out": (["N", "B"], 2),
+    "a restriction ends a permission": (["Y", "B"], 3),
+    "a permission ends both": (["N", "B", "Y"], 1),
+}
+
+
+@pytest.mark.rule("IV-07")
+@pytest.mark.parametrize(("cells", "status"), FOLDED.values(), ids=FOLDED)
+def test_records_of_one_contact_are_folded_without_losing_an_opt_out(
+    account: Account, cells: list[str], status: int
+) -> None:
+    """Of records in the order of their times, only a permission ends an earlier opt-out."""
+    account.seed(contact(1))
+    account.sync(*(row(1, cell, at=f"2026-01-{day:02}") for day, cell in enumerate(cells, 1)))
+    assert account.statuses() == {1: status}
 
 
 SMS = {"channels": {"SMS": {"column": "sms", "values": {"OPT_IN": ["Y"], "OPT_OUT": ["N"], "NO_MARKETING": ["M"]}}}}
