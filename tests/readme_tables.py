@@ -5,15 +5,20 @@ from __future__ import annotations
 import re
 import tomllib
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import typer.main
 
 from pipeline import errors
 from pipeline.advice import ADVICE
 from pipeline.cli import app
-from pipeline.destinations.acoustic_connect.options import Options
+from pipeline.destinations.acoustic_connect.options import Options as AcousticConnect
+from pipeline.destinations.ivvy.options import Options as Ivvy
+from pipeline.destinations.wix.options import Options as Wix
 from pipeline.settings import Settings
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 ROOT: Final = Path(__file__).parent.parent
 WHY: Final = {
@@ -48,16 +53,17 @@ DEFAULTS: Final = {
 MEANING: Final = {
     "acoustic_connect_url": "the region's endpoint",
     "acoustic_connect_api_key": "the API key",
-    "ivvy_url": "reserved for iVvy",
-    "ivvy_api_key": "reserved for iVvy",
-    "ivvy_api_secret": "reserved for iVvy",
-    "wix_url": "reserved for Wix",
-    "wix_api_key": "reserved for Wix",
-    "wix_site_id": "reserved for Wix",
+    "ivvy_url": "the region's endpoint",
+    "ivvy_api_key": "the API key",
+    "ivvy_api_secret": "the secret that signs each request",
+    "wix_url": "`https://www.wixapis.com/marketing-consent`",
+    "wix_api_key": "the API key, with leave to read and write marketing consents",
+    "wix_site_id": "the site whose consents they are",
     "consent_sync_home": "where runs, ledger and state live",
     "consent_sync_database_url": "the ledger's database",
     "consent_sync_attempts": "how often one request is tried while the destination gives no usable answer",
 }
+OPTIONS: Final[dict[str, type[BaseModel]]] = {"acoustic_connect": AcousticConnect, "ivvy": Ivvy, "wix": Wix}
 CODES: Final = {
     0: "every row is settled, nothing rejected, held, withheld, failed or unknown",
     1: "an unexpected error, or the disk or the ledger cannot be written",
@@ -76,7 +82,7 @@ def tables() -> dict[str, str]:
         "reasons": _table(("reason", "meaning", "what to do"), [(f"`{r}`", *said) for r, said in ADVICE.items()]),
         "settings": _table(("variable", "what it is", "default"), _settings()),
         "exit-codes": _table(("code", "meaning"), [(str(code), said) for code, said in CODES.items()]),
-        "options": _table(("option", "default", "meaning"), _options()),
+        **{f"options of {name}": _table(("option", "default", "meaning"), _options(o)) for name, o in OPTIONS.items()},
         "dependencies": _table(("package", "range", "for"), _dependencies()),
     }
 
@@ -107,9 +113,9 @@ def _settings() -> list[tuple[str, ...]]:
     return [(f"`{n.upper()}`", MEANING[n], DEFAULTS.get(n, "")) for n in Settings.model_fields]
 
 
-def _options() -> list[tuple[str, ...]]:
+def _options(options: type[BaseModel]) -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = []
-    for name, field in Options.model_fields.items():
+    for name, field in options.model_fields.items():
         default = field.get_default(call_default_factory=True)
         rows.append((f"`{name}`", "" if default in (None, {}) else f"`{default}`", str(field.description)))
     return rows

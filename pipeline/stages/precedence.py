@@ -52,8 +52,9 @@ def winners(records: pl.DataFrame, target: Target, *, by_time: bool) -> pl.DataF
     """Identity, status, time and source of each identity's winning intent; who has none is absent.
 
     By time the latest known intent stands against all that have no time, and the strictest of these wins; otherwise the
-    strictest of all. A later restriction does not end an opt-out, as it does not at the destination. Ties go to the later time, then to what is given over what is not, then by the words themselves:
-    neither the rows' order nor the records' numbers decide.
+    strictest of all. A later restriction does not end an opt-out, as it does not at the destination. Ties go to the
+    later time, then to what is given over what is not, then by the words themselves: neither the rows' order nor the
+    records' numbers decide.
     """
     status, at = pl.col(target.part), pl.col(target.at_column)
     # Not an aggregation: polars 2.1 reads beyond its buffers where a filter that aggregates meets `sort_by`.
