@@ -11,12 +11,21 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
 from pipeline.errors import SettingsError, StorageError
-from pipeline.ledger_rows import BatchKey, BatchRow, Settlement, exceptional, link_rows, request_rows, settled_row
+from pipeline.ledger_rows import (
+    BatchKey,
+    BatchRow,
+    Settlement,
+    exceptional,
+    link_rows,
+    request_rows,
+    settled_row,
+    tries,
+)
 from pipeline.ledger_tables import BATCHES, LINKS, METADATA, REQUESTS, RUNS, SETTLE
 from pipeline.model import BatchState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from pipeline.run_folder import Manifest
@@ -113,7 +122,7 @@ class Ledger:
         with self._begin() as connection:
             return list(connection.scalars(finished.order_by(RUNS.c.finished_at.desc()).limit(most)))
 
-    def log_requests(self, run_id: str, attempts: Iterable[Attempt], key: BatchKey | None = None) -> None:
+    def log_requests(self, run_id: str, attempts: Sequence[Attempt], key: BatchKey | None = None) -> None:
         """Keeps requests that settle no batch: those of planning, and those of a batch (`key`) that stays in flight."""
         rows = request_rows(run_id, attempts, key)
         if not rows:
@@ -122,7 +131,7 @@ class Ledger:
             connection.execute(REQUESTS.insert(), rows)
             if key is not None:
                 mine = (BATCHES.c.run_id == run_id) & (BATCHES.c.shard == key[0]) & (BATCHES.c.batch == key[1])
-                connection.execute(BATCHES.update().where(mine).values(attempts=BATCHES.c.attempts + len(rows)))
+                connection.execute(BATCHES.update().where(mine).values(attempts=BATCHES.c.attempts + tries(attempts)))
 
     def turn(self, run_id: str, settled: Sequence[Settlement], intended: Sequence[BatchKey], now: datetime) -> None:
         """Settles batches and marks the next ones in flight, in one transaction: intention before deed."""

@@ -55,12 +55,17 @@ def settled_row(run_id: str, settlement: Settlement) -> dict[str, Any]:
         "of_run": run_id,
         "of_shard": shard,
         "of_batch": batch,
-        "made": len(settlement.attempts),
+        "made": tries(settlement.attempts),
         "expected": delivery.expected,
         "reported": delivery.reported,
         "exceptional": json.dumps(said, ensure_ascii=False),
         "settled_at": settlement.at,
     }
+
+
+def tries(attempts: Sequence[Attempt]) -> int:
+    """How often one and the same was tried, however many requests a batch is made of: retries come on top of one."""
+    return min(len(attempts), 1 + sum(a.number > 1 for a in attempts))
 
 
 def link_rows(run_id: str, settlement: Settlement) -> list[dict[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -65,9 +66,17 @@ def test_only_an_unsettled_intention_is_withdrawn(ledger: Ledger) -> None:
 def test_requests_of_a_batch_that_stays_in_flight_count_as_its_attempts(ledger: Ledger) -> None:
     """No request is lost from the record because its batch could not be settled."""
     ledger.turn("r", [], [(0, 1)], NOW)
-    ledger.log_requests("r", [ATTEMPT, ATTEMPT], (0, 1))
+    ledger.log_requests("r", [ATTEMPT, replace(ATTEMPT, number=2)], (0, 1))
     ledger.turn("r", [Settlement((0, 1), Delivery(), [ATTEMPT], NOW)], [], NOW)
     assert ledger.batches("r")[0, 1].attempts == len(ledger.requests("r")) == 3
+
+
+def test_a_batch_of_many_requests_is_one_attempt(ledger: Ledger) -> None:
+    """Where each row has a request of its own, attempts tell how often it was tried, not how many rows there are."""
+    requests = [ATTEMPT, ATTEMPT, replace(ATTEMPT, number=2)]
+    ledger.turn("r", [], [(0, 2)], NOW)
+    ledger.turn("r", [Settlement((0, 2), Delivery(), requests, NOW)], [], NOW)
+    assert ledger.batches("r")[0, 2].attempts == 2
 
 
 def test_a_batch_is_clear_only_when_no_record_is_unknown(ledger: Ledger) -> None:
