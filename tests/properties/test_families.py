@@ -99,7 +99,8 @@ def test_nobody_at_an_address_is_contacted_after_its_opt_out(export: list[Row], 
     """Where a record opts an address out, and nobody permits later, everybody there is out or was never in."""
     world, account = account_of(job, known)
     outcomes = world.sync(records_of(job, *export)).to_dicts()
-    applied = {row[Column.RECORD] for row in outcomes if row[Column.OUTCOME] in ("created", "updated", "superseded")}
+    sent = {row[Column.RECORD] for row in outcomes if row[Column.OUTCOME] in ("created", "updated")}
+    applied = {row[Column.RECORD] for row in outcomes if row[Column.RECORD] in sent or row[Column.WINNER] in sent}
     for email in EMAILS:
         of = [
             (number, row) for number, row in enumerate(export, 1) if row["id"] and _spelled(row["id"], "lower") == email
