@@ -1,0 +1,59 @@
+"""Arguments and options that several commands share, and what a command is run with."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pipeline.context import Context
+    from pipeline.run import Result
+
+MappingArgument = Annotated[Path, typer.Argument(metavar="MAPPING", help="The mapping file.")]
+RunArgument = Annotated[
+    str, typer.Argument(metavar="RUN", help="A run's id or folder; `latest` is the last one planned.")
+]
+ExportOption = Annotated[Path, typer.Option("--export", metavar="FILE", help="The export.")]
+MaybeExportOption = Annotated[Path | None, typer.Option("--export", metavar="FILE", help="Compare with this export.")]
+FullOption = Annotated[bool, typer.Option("--full", help="Send also what the state calls unchanged.")]
+HomeOption = Annotated[
+    Path | None,
+    typer.Option("--home", metavar="DIR", help="Where runs and state live [CONSENT_SYNC_HOME, .consent-sync]."),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, everything else on stderr.")]
+
+
+def print_json(document: Any) -> None:
+    """One JSON document on stdout."""
+    typer.echo(json.dumps(document, indent=2, ensure_ascii=False))
+
+
+def context_of(home: Path | None, **more: Any) -> Context:
+    """Settings from the environment, and where runs and state live."""
+    from pipeline.context import Context
+    from pipeline.settings import Settings
+    from pipeline.transport import Patience
+
+    settings = Settings.load()
+    patience = Patience(attempts=settings.consent_sync_attempts)
+    return Context(settings=settings, home=home or settings.consent_sync_home, patience=patience, **more)
+
+
+def carry_out(
+    command: Callable[[Context], Result], home: Path | None, *, as_json: bool, show_addresses: bool = False
+) -> NoReturn:
+    """Runs a command of the chain with progress and signals, prints what it came to, and exits with its code."""
+    from pipeline import console
+    from pipeline.signals import stopping
+
+    with console.progress() as progress, stopping() as stop:
+        result = command(context_of(home, progress=progress, stop=stop, show_addresses=show_addresses))
+    if as_json:
+        print_json(result.summary.document())
+    console.show(result, to_stderr=as_json)
+    raise typer.Exit(result.exit_code)

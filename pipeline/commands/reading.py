@@ -1,0 +1,87 @@
+"""Commands that write to no destination and make no run."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from pipeline.commands.options import (
+    ExportOption,
+    HomeOption,
+    JsonOption,
+    MappingArgument,
+    MaybeExportOption,
+    RunArgument,
+    context_of,
+    print_json,
+)
+
+
+def check(
+    mapping: MappingArgument,
+    export: MaybeExportOption = None,
+    online: Annotated[bool, typer.Option("--online", help="Compare with the destination's audience too.")] = False,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Check a mapping: alone, against an export's header and values, and (--online) against the audience."""
+    from pipeline import checking
+
+    found = checking.check(mapping, export, online=context_of(home) if online else None)
+    if as_json:
+        print_json(found.document())
+    for line in found.lines():
+        typer.echo(line, err=as_json)
+    raise typer.Exit(found.exit_code)
+
+
+def explain(
+    run_id: RunArgument,
+    identity: Annotated[str, typer.Argument(metavar="IDENTITY", help="The contact's identity, as in the export.")],
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show one contact: its records, what was decided and why, what was sent, what came back."""
+    from pipeline import explaining
+
+    found = explaining.explain(run_id, identity, context_of(home))
+    if as_json:
+        print_json(found.document())
+        return
+    for line in found.lines():
+        typer.echo(line)
+
+
+def verify(
+    mapping: MappingArgument, export: ExportOption, home: HomeOption = None, as_json: JsonOption = False
+) -> None:
+    """Read the destination and compare it with an export: match, differ, missing. Sends no mutation."""
+    from pipeline import verifying
+    from pipeline.context import Request
+
+    found = verifying.verify(Request(mapping, export), context_of(home))
+    if as_json:
+        print_json(found.document())
+    for line in found.lines():
+        typer.echo(line, err=as_json)
+    raise typer.Exit(found.exit_code)
+
+
+def runs(home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """List the runs, the last first."""
+    from pipeline import console, run
+
+    found = run.runs(context_of(home))
+    if as_json:
+        typer.echo(json.dumps(found, indent=2, default=str))
+    else:
+        console.show_runs(found)
+
+
+def schema() -> None:
+    """Print the JSON Schema of mapping files."""
+    from pipeline.mapping_file import json_schema
+
+    typer.echo(json.dumps(json_schema(), indent=2, ensure_ascii=False))

@@ -1,0 +1,85 @@
+"""The commands of the chain: plan, apply, sync, resume and report."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipeline.commands.options import (
+    ExportOption,
+    FullOption,
+    HomeOption,
+    JsonOption,
+    MappingArgument,
+    RunArgument,
+    carry_out,
+)
+
+if TYPE_CHECKING:
+    from pipeline.context import Context
+    from pipeline.run import Result
+
+
+def plan(
+    mapping: MappingArgument,
+    export: ExportOption,
+    full: FullOption = False,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Plan everything but the writing: run folder, transitions, guards, requests to come, plan hash."""
+    from pipeline import run
+    from pipeline.context import Request
+
+    carry_out(lambda context: run.plan(Request(mapping, export, full), context), home, as_json=as_json)
+
+
+def apply(
+    run_id: RunArgument,
+    approve: Annotated[str | None, typer.Option("--approve", metavar="HASH", help="The hash of the plan.")] = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Carry out exactly the plan of a run; refuses if its files changed or HASH is another's."""
+    from pipeline import run
+
+    carry_out(lambda context: run.apply(run_id, context, approve=approve), home, as_json=as_json)
+
+
+def sync(
+    mapping: MappingArgument,
+    export: ExportOption,
+    full: FullOption = False,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Plan, guards, apply, report: the nightly command."""
+    from pipeline import run
+    from pipeline.context import Request
+
+    carry_out(lambda context: run.sync(Request(mapping, export, full), context), home, as_json=as_json)
+
+
+def resume(run_id: RunArgument, home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """Go on after a crash or an outage; what was in flight is read back before anything is sent again."""
+    from pipeline import run
+
+    carry_out(lambda context: run.resume(run_id, context), home, as_json=as_json)
+
+
+def report(
+    run_id: RunArgument,
+    home: HomeOption = None,
+    show_addresses: Annotated[
+        bool, typer.Option("--show-addresses", help="Show identities and addresses in the report as they are.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Write the report again from the run folder."""
+    from pipeline import run
+
+    def rewrite(context: Context) -> Result:
+        return run.report(run_id, context)
+
+    carry_out(rewrite, home, as_json=as_json, show_addresses=show_addresses)
