@@ -125,5 +125,17 @@ ADVICE: Final[dict[Reason, tuple[str, str]]] = {
         "Run `consent-sync resume` when the destination answers again.",
     ),
     Reason.NOT_SENT: ("The run stopped before its turn.", "Run `consent-sync resume`."),
+    Reason.CHANGED_SINCE: (
+        "The consent is no longer what the run to be reverted left: a later run or somebody else changed it.",
+        "Nothing, unless the later change is wrong too; then revert that run, or correct it at the destination.",
+    ),
+    Reason.BEFORE_UNKNOWN: (
+        "The run found no status that the destination could be given back, so this one stays.",
+        "Leave it, or send the status that it should have by an export.",
+    ),
+    Reason.OPTED_OUT_ELSEWHERE: (
+        "An opt-out that is not the reverted run's forbids it: the platform's, another run's or contact's.",
+        "Leave it, or collect a new consent with time and source and send it by an export.",
+    ),
 }
 """Reason -> (what it means, what to do), for the report and the README."""

@@ -68,6 +68,7 @@ for _command in (
     writing.apply,
     writing.sync,
     writing.resume,
+    writing.revert,
     writing.report,
     reading.explain,
     reading.verify,

@@ -113,6 +113,10 @@ class Target:
         """The column that holds why it is withheld."""
         return f"{self.part}@reason"
 
+    def owns(self, key: str) -> bool:
+        """Whether a key is its own, or that of a channel of its group: what is written for it is written there too."""
+        return key == self.key or (self.channel is None and key.startswith(f"{self.key}:"))
+
     @property
     def shown_keys(self) -> tuple[str, ...]:
         """The overlapping keys as a destination shows them: a group's own status there is only that of its channels."""
@@ -175,6 +179,8 @@ class Job:
     """Whether an opt-out is for all contacts that share the address."""
     groups_are_apart: bool = False
     """Whether a group's consent says nothing of its channels."""
+    restores: bool = False
+    """Whether it takes back what a run told: its own opt-outs may be lifted, anybody else's may not."""
 
     @property
     def addresses(self) -> tuple[Attribute, ...]:

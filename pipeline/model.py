@@ -162,6 +162,9 @@ class Reason(StrEnum):
     NOT_APPLIED = "not_applied"
     NOT_CONFIRMED = "not_confirmed"
     NOT_SENT = "not_sent"
+    CHANGED_SINCE = "changed_since"
+    BEFORE_UNKNOWN = "before_unknown"
+    OPTED_OUT_ELSEWHERE = "opted_out_elsewhere"
 
 
 POLICY_REASONS: Final = frozenset(
@@ -171,6 +174,9 @@ POLICY_REASONS: Final = frozenset(
         Reason.CONSENT_MISSING,
         Reason.RESUBSCRIBE_WITHOUT_EVIDENCE,
         Reason.SUPPRESSED,
+        Reason.CHANGED_SINCE,
+        Reason.BEFORE_UNKNOWN,
+        Reason.OPTED_OUT_ELSEWHERE,
     }
 )
 """Parts withheld for these reasons could be sent and are not, by policy: a record of only such parts is held."""

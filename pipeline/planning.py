@@ -16,16 +16,15 @@ from pipeline.rejects import MALFORMED, REJECT_COLUMNS
 from pipeline.run_folder import GuardFigure, Manifest, RunFolder
 from pipeline.stages import records, suppress
 from pipeline.stages.batch import batch
-from pipeline.stages.fold import fold, hold_against
-from pipeline.stages.guard import Figures, judge
-from pipeline.stages.map import identity_of, map_records
+from pipeline.stages.guard import Figures, Judged, judge
+from pipeline.stages.intents import intents
+from pipeline.stages.map import identity_of
 from pipeline.stages.resolve import decide
 from pipeline.stages.seen import one_row_per_identity
-from pipeline.stages.split import by_address, gather
+from pipeline.stages.split import gather
 from pipeline.stages.told import against_state, to_ask
-from pipeline.stages.validate import validate
 from pipeline.state import BUCKETS, State, bucket_of, buckets_of_shard
-from pipeline.subject import export_of
+from pipeline.subject import Origin, export_of
 from pipeline.summary import opt_out_of_opt_in, opted_out_kin, raised_to_opt_in, transitions
 
 if TYPE_CHECKING:
@@ -38,6 +37,7 @@ if TYPE_CHECKING:
     from pipeline.mapping_file import MappingFile
     from pipeline.session import Session
     from pipeline.stages.read import Export
+    from pipeline.stages.resolve import Resolved
     from pipeline.subject import Subject
 
 SHARD_BYTES: Final = 256 * 1024 * 1024
@@ -51,7 +51,9 @@ class Draft:
     """A plan in the making: everything is known but the records."""
 
     file: MappingFile
-    export: Export
+    origin: Origin
+    export: Export | None
+    """None: the records are those of another run."""
     job: Job
     audience: Audience
     folder: RunFolder
@@ -86,14 +88,15 @@ def draft(request: Request, subject: Subject, context: Context) -> Draft:
     folder.write_bytes("mapping.yaml", file.path.read_bytes())
     folder.write_bytes("audience.json", audience_json(subject.audience))
     folder.write_bytes("header.json", json.dumps([c for c in export.header if c not in REJECT_COLUMNS]).encode())
-    return Draft(file, export, subject.job, subject.audience, folder, shards, request.full, now)
+    origin = Origin(str(export.container.path), export.sha256)
+    return Draft(file, origin, export, subject.job, subject.audience, folder, shards, request.full, now)
 
 
 def read(draft: Draft, context: Context) -> int:
     """Reads the export into the shards' folders; returns the number of its records, malformed ones included."""
     malformed: list[pl.DataFrame] = []
     read = 0
-    for number, chunk in enumerate(draft.export.chunks()):
+    for number, chunk in enumerate(draft.export.chunks() if draft.export else ()):
         context.check_stop()
         read += chunk.records.height + chunk.malformed.height
         malformed.append(chunk.malformed)
@@ -119,16 +122,9 @@ def plan_shard(draft: Draft, shard: int, context: Context, session: Session) -> 
     """Decides every record of a shard and writes its part of the plan; only reads from the destination."""
     context.check_stop()
     job = draft.job
-    files = sorted(draft.folder.source(shard).glob("*.parquet"))
-    used = [Column.RECORD, Column.LINE, *draft.file.mapping.columns()]
-    columns = {c: pl.Int64 if c in (Column.RECORD, Column.LINE) else pl.String for c in used}
-    source = pl.read_parquet(files, columns=used) if files else pl.DataFrame(schema=columns)
-    validated = validate(map_records(source, job, context.clock()), job)
-    split = by_address(validated, job) if job.by_address else None
-    said = split or validated
-    folded = hold_against(fold(said.valid, job), said.witnesses, job)
-    identities = folded.identities
-    suppression = _suppression(draft)
+    said = intents(source_of(draft.folder, shard, draft.file), job, context.clock())
+    identities = said.folded.identities
+    suppression = suppression_of(draft)
     if suppression is not None:
         identities = suppress.mark(identities, suppression, job)
     told = State(context.home, job.destination, job.account).read(buckets_of_shard(shard, draft.shards))
@@ -140,14 +136,28 @@ def plan_shard(draft: Draft, shard: int, context: Context, session: Session) -> 
     if suppression is not None:
         seen = suppress.mark(seen, suppression, job)
     resolved = decide(compared, seen, asked, job)
+    decided = pl.concat([records.decided(resolved, job), records.superseded(said.folded, job)])
+    if said.split is not None:
+        draft.folder.write_parquet(draft.folder.plan_file("addresses", shard), decided)
+        decided = gather(decided, said.split.records)
+    apart = [records.rejected(said.validated.rejected), *(_malformed(draft) if shard == 0 else ())]
+    whole = pl.concat([decided, *apart]).sort(Column.RECORD)
+    return write_shard(draft, shard, whole, resolved, session)
+
+
+def source_of(folder: RunFolder, shard: int, file: MappingFile) -> pl.DataFrame:
+    """The records of a shard as they were read, in the columns that the mapping reads."""
+    files = sorted(folder.source(shard).glob("*.parquet"))
+    used = [Column.RECORD, Column.LINE, *file.mapping.columns()]
+    columns = {c: pl.Int64 if c in (Column.RECORD, Column.LINE) else pl.String for c in used}
+    return pl.read_parquet(files, columns=used) if files else pl.DataFrame(schema=columns)
+
+
+def write_shard(draft: Draft, shard: int, whole: pl.DataFrame, resolved: Resolved, session: Session) -> Planned:
+    """Writes a shard's part of the plan: all of its records, and what changes as items."""
+    job = draft.job
     wires = {operation: session.destination.encode(job, operation) for operation in Operation}
     items = batch(resolved.changes, job, wires, session.destination.limits)
-    decided = pl.concat([records.decided(resolved, job), records.superseded(folded, job)])
-    if split is not None:
-        draft.folder.write_parquet(draft.folder.plan_file("addresses", shard), decided)
-        decided = gather(decided, split)
-    apart = [records.rejected(validated.rejected), *(_malformed(draft) if shard == 0 else ())]
-    whole = pl.concat([decided, *apart]).sort(Column.RECORD)
     draft.folder.write_parquet(draft.folder.plan_file("records", shard), whole)
     draft.folder.write_parquet(draft.folder.plan_file("items", shard), items)
     rejected = whole.filter(pl.col(Column.DECISION) == Outcome.REJECTED).height
@@ -162,7 +172,8 @@ def plan_shard(draft: Draft, shard: int, context: Context, session: Session) -> 
     return Planned(figures, transitions(items, job), items.get_column(Column.BATCH).n_unique(), items.height)
 
 
-def _suppression(draft: Draft) -> suppress.Suppression | None:
+def suppression_of(draft: Draft) -> suppress.Suppression | None:
+    """The list that the mapping names, as it is now. Raises MappingErrors where it cannot be read."""
     named = draft.job.policy.suppression
     if named is None:
         return None
@@ -188,8 +199,8 @@ def _malformed(draft: Draft) -> Iterable[pl.DataFrame]:
     return (records.malformed(pl.read_parquet(path)),) if path.exists() else ()
 
 
-def seal(draft: Draft, shards: Sequence[Planned], history: Sequence[int]) -> Manifest:
-    """Judges the guards and writes the manifest with the plan's hash."""
+def seal(draft: Draft, shards: Sequence[Planned], history: Sequence[int], *more: Judged) -> Manifest:
+    """Judges the guards and writes the manifest with the plan's hash; `more`: guards that were judged elsewhere."""
     figures = Figures(
         read=sum(s.figures.read for s in shards),
         rejected=sum(s.figures.rejected for s in shards),
@@ -197,7 +208,7 @@ def seal(draft: Draft, shards: Sequence[Planned], history: Sequence[int]) -> Man
         opt_outs=sum(s.figures.opt_outs for s in shards),
         opt_ins=sum(s.figures.opt_ins for s in shards),
     )
-    judged = judge(figures, draft.job.guards, history)
+    judged = (*judge(figures, draft.job.guards, history), *more)
     steps: dict[str, dict[str, int]] = {}
     for shard in shards:
         for label, counts in shard.transitions.items():
@@ -212,8 +223,8 @@ def seal(draft: Draft, shards: Sequence[Planned], history: Sequence[int]) -> Man
         audience=draft.audience.name,
         mapping=str(draft.file.path),
         mapping_sha256=draft.file.sha256,
-        export=str(draft.export.container.path),
-        export_sha256=draft.export.sha256,
+        export=draft.origin.path,
+        export_sha256=draft.origin.sha256,
         shards=draft.shards,
         read=figures.read,
         plan_hash="",
@@ -225,6 +236,7 @@ def seal(draft: Draft, shards: Sequence[Planned], history: Sequence[int]) -> Man
         batches=sum(s.batches for s in shards),
         items=sum(s.items for s in shards),
         versions={name: version(name) for name in ("consent-sync", "polars", "phonenumbers", "email-validator")},
+        reverts=draft.origin.reverts,
     )
     manifest.plan_hash = draft.folder.sealed_hash(manifest)
     draft.folder.write_manifest(manifest)
@@ -236,6 +248,6 @@ def require_complete(draft: Draft, read_records: int, shards: Sequence[Planned])
     planned = sum(s.figures.read for s in shards)
     if planned != read_records:
         raise ExportError(
-            f"{draft.export.container.path}: {read_records:,} records were read and {planned:,} planned; nothing "
+            f"{draft.origin.path}: {read_records:,} records were read and {planned:,} planned; nothing "
             "was sent; report this with the run folder"
         )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from pipeline import delivering, lock, mapping_file, planning, reporting
+from pipeline import delivering, lock, mapping_file, planning, reporting, reverting
 from pipeline.errors import ConsentSyncError, DestinationBusy, GuardTripped, RunFolderError
 from pipeline.ledger import Ledger
 from pipeline.model import RunStatus
@@ -79,6 +79,20 @@ def sync(request: Request, context: Context) -> Result:
         if (error := _tripped(run.manifest)) is not None:
             return Result(reporting.write_stopped(run), error)
         return _carry_out(run, session, watchful=False)
+
+
+def revert(run_id: str, context: Context) -> Result:
+    """The plan of a run of its own that gives back the consents that a run has changed. Sends no mutation."""
+    folder, manifest = existing(run_id, context)
+    file = mapping_file.load(folder.path / "mapping.yaml")
+    with _ledger(context) as ledger, _opened(file, context) as (session, now_bound, audience):
+        _require_account(now_bound, folder, manifest)
+        with suppress(DestinationBusy), lock.holding(context.home, now_bound.destination, now_bound.account):
+            _record_earlier(now_bound, context, ledger)
+        subject = Subject(file, renamed(now_bound, manifest), audience)
+        plan_of = reverting.plan(reverting.past(folder, manifest, ledger), subject, context, ledger, session)
+        run = Run(*plan_of, renamed(now_bound, plan_of[1]), context, ledger)
+        return Result(reporting.write_plan(run), _tripped(run.manifest))
 
 
 def apply(run_id: str, context: Context, *, approve: str | None = None) -> Result:
@@ -179,20 +193,28 @@ def _go_on(folder: RunFolder, manifest: Manifest, context: Context) -> Result:
         lock.holding(context.home, now_bound.destination, now_bound.account) as held,
     ):
         held.name(folder.run_id)
-        if now_bound.account != manifest.account:
-            raise RunFolderError(
-                f"run {folder.run_id} was planned for the account {manifest.account}, and the settings lead to "
-                f"{now_bound.account}; nothing was done; correct the settings or plan the export again"
-            )
+        _require_account(now_bound, folder, manifest)
         job = renamed(now_bound, manifest)
         ledger.add_run(manifest, job.mapping)
         later = ledger.overtaken_by(folder.run_id)
         if later is not None:
             raise RunFolderError(
                 f"run {later} has written to this destination since {folder.run_id} was planned; its plan is stale: "
-                "plan the export again"
+                + (
+                    f"`consent-sync revert {manifest.reverts}` plans again"
+                    if manifest.reverts
+                    else "plan the export again"
+                )
             )
         return _carry_out(Run(folder, manifest, job, context, ledger), session, watchful=True)
+
+
+def _require_account(now_bound: Job, folder: RunFolder, manifest: Manifest) -> None:
+    if now_bound.account != manifest.account:
+        raise RunFolderError(
+            f"run {folder.run_id} was planned for the account {manifest.account}, and the settings lead to "
+            f"{now_bound.account}; nothing was done; correct the settings or plan the export again"
+        )
 
 
 def _tripped(manifest: Manifest) -> GuardTripped | None:

@@ -65,6 +65,7 @@ class Manifest(BaseModel):
     export_sha256: str
     shards: int
     read: int
+    """Records of the export; of a revert, those that the reverted run had applied."""
     plan_hash: str
     planned_at: str
     finished_at: str | None = None
@@ -75,6 +76,8 @@ class Manifest(BaseModel):
     items: int = 0
     """Contacts that the plan sends."""
     versions: dict[str, str] = Field(default_factory=dict)
+    reverts: str | None = None
+    """The run that it takes back."""
 
     @property
     def tripped(self) -> list[GuardFigure]:
@@ -190,7 +193,8 @@ class RunFolder:
 
     def sealed_hash(self, manifest: Manifest) -> str:
         """SHA-256 in hex over the plan's files as they are and over the manifest, but for how far the run came."""
-        facts = manifest.model_dump_json(exclude={"status", "finished_at", "plan_hash"})
+        unset = {"reverts"} if manifest.reverts is None else set[str]()
+        facts = manifest.model_dump_json(exclude={"status", "finished_at", "plan_hash", *unset})
         whole = hashlib.sha256(facts.encode())
         for path in (*sorted((self.path / "plan").glob("*.parquet")), *(self.path / name for name in PLANNED_FROM)):
             with path.open("rb") as file:

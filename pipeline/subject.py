@@ -35,6 +35,15 @@ class Subject:
     audience: Audience
 
 
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a plan's records come from: an export, or what the run `reverts` has applied."""
+
+    path: str
+    sha256: str
+    reverts: str | None = None
+
+
 def destination_of(file: MappingFile, settings: Settings) -> Destination:
     """The mapping's destination with its options checked. Raises MappingErrors or SettingsError."""
     name = file.mapping.destination
@@ -75,4 +84,16 @@ def job_as_planned(folder: RunFolder) -> Job:
 
 def renamed(job: Job, manifest: Manifest) -> Job:
     """The job under the name of the mapping that it was planned from, not of the run folder's copy."""
-    return replace(job, mapping=Path(manifest.mapping).stem)
+    named = replace(job, mapping=Path(manifest.mapping).stem)
+    return restoring(named) if manifest.reverts else named
+
+
+def restoring(job: Job) -> Job:
+    """The job of a revert: it changes who is there, hears every witness, and needs an approval instead of evidence."""
+    heard = {"witnesses": ("export", "state", "destination"), "resubscribe": "never", "require_evidence": ()}
+    return replace(
+        job,
+        restores=True,
+        policy=job.policy.model_copy(update=heard),
+        delivery=job.delivery.model_copy(update={"mode": "update"}),
+    )

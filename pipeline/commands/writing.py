@@ -68,6 +68,13 @@ def resume(run_id: RunArgument, home: HomeOption = None, as_json: JsonOption = F
     carry_out(lambda context: run.resume(run_id, context), home, as_json=as_json)
 
 
+def revert(run_id: RunArgument, home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """Plan what takes back the consents that a run changed, unless changed since; `apply` carries it out."""
+    from pipeline import run
+
+    carry_out(lambda context: run.revert(run_id, context), home, as_json=as_json)
+
+
 def report(
     run_id: RunArgument,
     home: HomeOption = None,

@@ -73,8 +73,11 @@ def _attribute_agrees(attribute: Attribute) -> pl.Expr:
 
 
 def _target_agrees(target: Target) -> pl.Expr:
-    """Who is not in a group has none of its consent."""
-    sent, shown = pl.col(target.part), pl.col(part_of(target.key) + SEEN)
+    return shows(pl.col(part_of(target.key) + SEEN), pl.col(target.part))
+
+
+def shows(shown: pl.Expr, sent: pl.Expr) -> pl.Expr:
+    """Whether a reading is what a status leaves, or nothing was sent. Who is not in a group has none of its consent."""
     cleared = sent == Status.CLEAR
     absent = is_opt_out(sent) & (shown == Status.ABSENT).fill_null(value=False)
     same = (sent == shown).fill_null(value=False) | absent
@@ -97,7 +100,8 @@ def _opted_out_since(job: Job, items: pl.DataFrame) -> pl.Expr:
         for key in target.shown_keys:
             shown, at = pl.col(part_of(key) + SEEN), pl.col(shown_at(key) + SEEN)
             left = (shown == Status.ABSENT) & (before == Status.OPT_IN)
-            overruled = forbids(before) & ~(at >= pl.col(target.at_column)).fill_null(value=False)
+            known = pl.lit(value=target.owns(key)) & (shown == before) if job.restores else pl.lit(value=True)
+            overruled = known & forbids(before) & ~(at >= pl.col(target.at_column)).fill_null(value=False)
             since += [ends(status, shown) & ~overruled, raises(status) & left.fill_null(value=False)]
             since.append(ends(status, pl.col(kin_of(key) + SEEN)))
     return pl.any_horizontal(*since, pl.lit(value=False))

@@ -80,7 +80,8 @@ def _policy(target: Target, job: Job, columns: list[str]) -> pl.Expr:
     required = [str(s) for s in job.policy.require_evidence]
     unproven = pl.col(target.at_column).is_null() | pl.col(target.source).is_null()
     rules.append((Reason.EVIDENCE_MISSING, status.is_in(required) & unproven))
-    rules.append((Reason.RESUBSCRIBE_WITHOUT_EVIDENCE, opted_out(target, job)))
+    forbidden = Reason.OPTED_OUT_ELSEWHERE if job.restores else Reason.RESUBSCRIBE_WITHOUT_EVIDENCE
+    rules.append((forbidden, opted_out(target, job)))
     ambiguous = pl.col(Column.BARRED) == Reason.CONTACT_AMBIGUOUS
     barred = pl.when(status.is_not_null() & ~(ambiguous & is_opt_out(status) & (target.group_id is None)))
     reasons = [pl.when(wrong).then(pl.lit(str(reason))) for reason, wrong in rules]

@@ -57,8 +57,11 @@ def by_address(validated: Validated, job: Job) -> Split:
     return Split(pl.concat(rows), pl.concat(witnesses), records)
 
 
-def gather(rows: pl.DataFrame, split: Split) -> pl.DataFrame:
-    """One row per record again; `rows`: decisions by record and channel. What the best of them leaves is withheld."""
+def gather(rows: pl.DataFrame, people: pl.DataFrame) -> pl.DataFrame:
+    """One row per record again; `rows`: decisions by record and channel. What the best of them leaves is withheld.
+
+    `people`: the records as `Split.records` has them.
+    """
     weights = {str(word): weight for weight, word in enumerate(_WEIGHT)}
     weight = pl.col(Column.DECISION).replace_strict(weights, return_dtype=pl.Int8)
     ranked = rows.with_columns(weight.alias("_weight")).sort(Column.RECORD, "_weight", Column.CHANNEL)
@@ -71,11 +74,22 @@ def gather(rows: pl.DataFrame, split: Split) -> pl.DataFrame:
     best = ranked.group_by(Column.RECORD, maintain_order=True).agg(
         *(pl.col(column).first() for column in first), pl.col(Column.WITHHELD).explode(empty_as_null=False)
     )
-    joined = split.records.join(best, on=Column.RECORD, how="left", maintain_order="left").with_columns(
+    joined = people.join(best, on=Column.RECORD, how="left", maintain_order="left").with_columns(
         pl.col(Column.WITHHELD).fill_null(NOTHING_WITHHELD)
     )
     withheld = pl.concat_list(Column.WITHHELD, _LOST).list.unique(maintain_order=True)
     return joined.with_columns(withheld.alias(Column.WITHHELD)).pipe(_without_rows).select(RECORDS)
+
+
+def people_of(records: pl.DataFrame) -> pl.DataFrame:
+    """Records with an address of which nothing is lost, for `gather`."""
+    return records.select(
+        Column.RECORD,
+        Column.LINE,
+        Column.IDENTITY,
+        pl.lit(value=True).alias("_addressed"),
+        NOTHING_WITHHELD.alias(_LOST),
+    )
 
 
 def _rows(

@@ -69,11 +69,12 @@ def opted_out(target: Target, job: Job) -> pl.Expr:
 
     Where the platform's own opt-outs carry no time, nothing is provably newer than one; an opt-out that it shows
     because this product told it is as old as the state says. Those of other contacts with the same address are never
-    outdated.
+    outdated. A job that restores takes back what a run told of the target's own keys, which is no witness then.
     """
     status, nobody = pl.col(target.part), pl.lit(value=False)
-    out = {key: ends(status, pl.col(part_of(key) + TOLD + OUT)) for key in target.overlaps}
-    outdated = {key: out[key] & _outdates(target, f"{part_of(key)}@at{TOLD}", job) for key in target.overlaps}
+    told_of = [key for key in target.overlaps if not (job.restores and key == target.key)]
+    out = {key: ends(status, pl.col(part_of(key) + TOLD + OUT)) for key in told_of}
+    outdated = {key: out[key] & _outdates(target, f"{part_of(key)}@at{TOLD}", job) for key in told_of}
     if "state" not in job.policy.witnesses:
         out, outdated = {}, {}
     by_state = [out[key] & ~outdated[key] for key in out]
@@ -83,7 +84,8 @@ def opted_out(target: Target, job: Job) -> pl.Expr:
         dated = _outdates(target, shown_at(key) + SEEN, job)
         forbidden = ends(status, pl.col(part_of(key) + SEEN)) & ~pl.any_horizontal(*told, dated)
         told_already = pl.col(target.part + SAME)
-        by_destination += [forbidden, ends(status, pl.col(kin_of(key) + SEEN)) & ~told_already]
+        by_destination += [] if job.restores and target.owns(key) else [forbidden]
+        by_destination += [ends(status, pl.col(kin_of(key) + SEEN)) & ~told_already]
     return pl.any_horizontal(*by_state, *by_destination, nobody)
 
 

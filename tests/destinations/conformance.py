@@ -116,6 +116,10 @@ class Subject:
     """Of the sandbox."""
     credentials: Mapping[str, str] = field(default_factory=dict)
     """Settings that are wrong."""
+    lenient: Mapping[str, Any] = field(default_factory=dict)
+    """Settings of a sandbox that opts in again whoever had opted out."""
+    clears: bool = False
+    """Whether a status can be taken away, so that there is none."""
 
 
 @dataclass
@@ -132,11 +136,13 @@ class Stage:
         self.home = self.path / "home"
         self.seed({})
 
-    def seed(self, people: Mapping[int, str]) -> None:
+    def seed(self, people: Mapping[int, str], *, lenient: bool = False) -> None:
         """Contacts that are there, with their statuses."""
         self.sandbox.load({self.subject.name: self.subject.seed(people)}, replace=True)
-        if self.subject.settings:
-            self.sandbox.settings(self.subject.name, **self.subject.settings)
+        if self.subject.settings or self.subject.lenient:
+            self.sandbox.settings(
+                self.subject.name, **self.subject.settings, **(self.subject.lenient if lenient else {})
+            )
         self.sandbox.clear_requests()
 
     def mapping(self, note: str | None = None, policy: str = POLICY, **delivery: Any) -> Path:
@@ -169,6 +175,14 @@ class Stage:
                 break
             result = run.resume(result.summary.run_id, self.context())
         return result
+
+    def revert(self, result: Result) -> Result:
+        """`revert`."""
+        return run.revert(result.summary.run_id, self.context())
+
+    def apply(self, planned: Result) -> Result:
+        """`apply` with the plan's hash."""
+        return run.apply(planned.summary.run_id, self.context(), approve=planned.summary.plan_hash)
 
     def outcomes(self, result: Result) -> dict[str, dict[str, str]]:
         """outcomes.csv by identity."""
@@ -274,6 +288,43 @@ class Conformance:
         result = run.apply(planned.summary.run_id, stage.context())
         assert stage.outcomes(result)[key_of(1)]["reason"] == "resubscribe_without_evidence"
         assert {n: [s.status for s in of] for n, of in stage.stored().items()} == {1: ["OPT_OUT"], 2: ["OPT_IN"]}
+
+    def test_a_revert_gives_back_what_was_there_before(self, stage: Stage) -> None:
+        """Planned without a write, approved because opt-outs end; what cannot be given back says so, and stays."""
+        stage.seed(dict.fromkeys(range(2, 13), "OPT_IN"), lenient=True)
+        before = {n: of[0].status for n, of in stage.stored().items()}
+        done = stage.sync([row_of(n, "N" if n % 2 else "Y") for n in range(1, 13)])
+        stage.sandbox.clear_requests()
+        planned = stage.revert(done)
+        assert (planned.exit_code, stage.writes()) == (4, [])
+        result = stage.apply(planned)
+        assert result.summary.balanced
+        rows, statuses = stage.outcomes(result), {n: of[0].status for n, of in stage.stored().items()}
+        assert {n: statuses[n] for n in before} == before
+        assert {rows[key_of(n)]["outcome"] for n in range(3, 13, 2)} == {"updated"}
+        new = (statuses[1], rows[key_of(1)]["outcome"], rows[key_of(1)]["reason"])
+        assert new == ((None, "updated", "") if self.subject.clears else ("OPT_OUT", "held", "before_unknown"))
+
+    def test_a_revert_again_sends_nothing_and_can_be_reverted(self, stage: Stage) -> None:
+        """All is as it was before the run; taking back the revert brings back what the run had left."""
+        stage.seed(dict.fromkeys(range(1, 9), "OPT_IN"), lenient=True)
+        done = stage.sync(rows := [row_of(n, "N") for n in range(1, 9)])
+        back = stage.apply(stage.revert(done))
+        stage.sandbox.clear_requests()
+        assert stage.apply(stage.revert(done)).summary.rows.unchanged == len(rows)
+        assert stage.writes() == []
+        stage.apply(stage.revert(back))
+        assert {of[0].status for of in stage.stored().values()} == {"OPT_OUT"}
+
+    def test_a_revert_leaves_alone_whom_a_later_run_told_the_same(self, stage: Stage) -> None:
+        """An opt-out that was said again with newer evidence is another's, whoever approves."""
+        stage.seed(dict.fromkeys((1, 2), "OPT_IN"), lenient=True)
+        done = stage.sync([row_of(1, "N"), row_of(2, "N")])
+        stage.sync([row_of(1, "N", at="2026-02-01T00:00:00Z")])
+        result = stage.apply(stage.revert(done))
+        assert {n: [s.status for s in of] for n, of in stage.stored().items()} == {1: ["OPT_OUT"], 2: ["OPT_IN"]}
+        row = stage.outcomes(result)[key_of(1)]
+        assert (row["outcome"], row["reason"]) == ("held", "changed_since")
 
     @pytest.mark.parametrize("bad", [(3,), (3, 10, 17)], ids=["one", "three"])
     def test_a_refused_row_fails_alone(self, stage: Stage, bad: tuple[int, ...]) -> None:

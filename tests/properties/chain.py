@@ -152,7 +152,7 @@ class World:
         wires = {operation: self.contacts.encode(operation) for operation in Operation}
         items = batch(resolved.changes, job, wires, limits)
         decided = pl.concat([records.decided(resolved, job), records.superseded(folded, job)])
-        of_records = gather(decided, split) if split else decided
+        of_records = gather(decided, split.records) if split else decided
         return Plan(pl.concat([of_records, records.rejected(validated.rejected)]), items, identities, decided)
 
     def carry_out(self, plan: Plan) -> pl.DataFrame:

@@ -174,6 +174,11 @@ def _corrections(at: Situation) -> tuple[Step, ...]:
         ),
     ):
         if wanted:
+            if at.manifest.reverts:
+                steps.append(
+                    Step(f"{name} has the contacts {why}, each with its reason and with what was there before.")
+                )
+                continue
             file = str(PurePath(at.summary.run_dir) / name)
             command = at.command("sync", at.manifest.mapping, "--export", file)
             steps.append(Step(f"{name} has the records {why}, each with its reason. Correct it and run it:", command))

@@ -59,4 +59,5 @@ class TestAcousticConnect(Conformance):
         poison=lambda n: {"fault": "poison_row", "key": key_of(n), "message": "Row refused"},
         answers=({"operation": "createContacts", "field": "items"},),
         credentials={"acoustic_connect_api_key": "another-key"},
+        clears=True,
     )

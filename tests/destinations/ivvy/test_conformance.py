@@ -59,6 +59,7 @@ def subject_of(bulk: str, folder: str, *writes: str) -> Subject:
         poison=lambda n: {"fault": "poison_row", "key": key_of(n), "code": "400/24999", "message": "Row refused"},
         answers=({"operation": "batch.results", "field": "results"},) if bulk == "always" else (),
         credentials={"ivvy_api_secret": "another-secret"},
+        lenient={"resubscribe": "allow"},
     )
 
 
