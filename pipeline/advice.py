@@ -130,7 +130,7 @@ ADVICE: Final[dict[Reason, tuple[str, str]]] = {
         "Nothing, unless the later change is wrong too; then revert that run, or correct it at the destination.",
     ),
     Reason.BEFORE_UNKNOWN: (
-        "The run found no status that the destination could be given back, so this one stays.",
+        "What was there before was not read, or the destination cannot be given it again; so this status stays.",
         "Leave it, or send the status that it should have by an export.",
     ),
     Reason.OPTED_OUT_ELSEWHERE: (

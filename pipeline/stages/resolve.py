@@ -54,7 +54,7 @@ def decide(frame: pl.DataFrame, seen: pl.DataFrame, asked: pl.Series, job: Job) 
     befores = [_before(t).alias(t.before) for t in job.targets]
     changes = decided.filter(pl.col(Column.DECISION) == SEND).with_columns(befores)
     own = [*row_key(job), Column.LINE, Column.IDENTITY]
-    sends = [Column.OPERATION, *((Column.HANDLE, Column.KIN) if job.asks_first else ())]
+    sends = [Column.OPERATION, Column.EXISTS, *((Column.HANDLE, Column.KIN) if job.asks_first else ())]
     parts = [a.part for a in job.attributes]
     parts += [c for t in job.targets for c in (t.part, t.at_column, t.source, t.before)]
     says = [Column.DECISION, Column.REASON, Column.MESSAGE, Column.WITHHELD, Column.KNOWN]

@@ -10,7 +10,7 @@ import polars as pl
 from pipeline.job import part_of, row_key, shown_at
 from pipeline.model import Column, Reason, Status
 from pipeline.stages.fold import broken_of
-from pipeline.stages.precedence import ends, forbids
+from pipeline.stages.precedence import ends, forbids, is_opt_out
 from pipeline.stages.reconcile import shows
 from pipeline.stages.seen import SEEN, complete
 from pipeline.stages.told import DOUBTFUL, OUT, SAME, TOLD
@@ -68,7 +68,7 @@ def wanted(applied: pl.DataFrame, fitting: Mapping[str, frozenset[str]], job: Jo
             _NOTE,
             *(_changed(t, pl.col(t.part)).alias(t.part + LEFT) for t in job.targets),
             *(_changed(t, pl.col(t.at_column)).alias(t.at_column + LEFT) for t in job.targets),
-            *(_back(t, fitting[t.part], job).alias(t.part) for t in job.targets),
+            *(_back(t, fitting[t.part], _read(applied), job).alias(t.part) for t in job.targets),
         )
         .with_columns(
             *(pl.lit(None, pl.String).alias(name) for name in texts),
@@ -83,11 +83,19 @@ def _changed(target: Target, value: pl.Expr) -> pl.Expr:
     return pl.when(pl.col(target.part) != pl.col(target.before)).then(value)
 
 
-def _back(target: Target, fitting: frozenset[str], job: Job) -> pl.Expr:
-    """What was there before. Who was not in a group leaves it; where nothing was set, it is cleared."""
+def _read(applied: pl.DataFrame) -> pl.Expr:
+    """Whether the run has read the contact; else what it took for the status before may have ended long ago."""
+    return pl.col(Column.EXISTS).is_not_null() if Column.EXISTS in applied.columns else pl.lit(value=False)
+
+
+def _back(target: Target, fitting: frozenset[str], read: pl.Expr, job: Job) -> pl.Expr:
+    """What was there before. Who was not in a group leaves it; where nothing was set, it is cleared.
+
+    Of a contact that nobody had read, nothing comes back that lets it be contacted.
+    """
     none = Status.OPT_OUT if job.groups_are_apart and target.group_id is not None else Status.CLEAR
     was = pl.col(target.before).replace(str(Status.UNSET), str(none))
-    return _changed(target, pl.when(was.is_in(sorted(fitting))).then(was))
+    return _changed(target, pl.when(was.is_in(sorted(fitting)) & (read | is_opt_out(was))).then(was))
 
 
 def _nowhere(target: Target) -> pl.Expr:

@@ -84,9 +84,9 @@ def to_ask(frame: pl.DataFrame, job: Job) -> pl.Series:
     """Identities that the destination must be asked about before anything is decided.
 
     All that would change, where the operation depends on whether they exist or a write needs what only reading gives.
-    Else those that were never told anything
-    (is there such a contact, and what is its status?), those that would raise a status, and those whose consent is for
-    an address that this record does not bring.
+    Else those that were never told anything (is there such a contact, and what is its status?), those that would change
+    a status (what was told may have ended since, and a revert gives back only what was there), and those whose consent
+    is for an address that this record does not bring.
     """
     written = [*(t.part for t in job.targets), *(a.part for a in job.written_attributes)]
     some_change = pl.any_horizontal(*(_changed(part) for part in written), pl.lit(value=False))
@@ -107,7 +107,8 @@ def _changed(part: str) -> pl.Expr:
 
 def _in_doubt(target: Target, job: Job) -> pl.Expr:
     never_told = pl.col(target.part + TOLD).is_null() | pl.col(DOUBTFUL).fill_null(value=True)
-    return raises(pl.col(target.part)) | never_told | unaddressed(target, job)
+    moves = pl.col(target.part) != pl.col(target.part + TOLD)
+    return raises(pl.col(target.part)) | moves | never_told | unaddressed(target, job)
 
 
 def _stranger(job: Job) -> pl.Expr:

@@ -199,3 +199,27 @@ def test_the_command_plans_and_names_the_next_one(world: World, command: Command
     assert rejects[1].startswith("C-0002,OPT_OUT,OPT_IN,")
     assert "EMAIL: OPT_OUT->OPT_IN" in command("explain", run_id, key_of(1)).out
     assert "sync" not in (world.folder(run_id) / "report.html").read_text().split("rejects.csv has")[-1][:200]
+
+
+def test_who_had_opted_out_at_the_platform_before_the_run_is_not_opted_in(world: World) -> None:
+    """What the state says of them is old: the run reads them before it opts them out, and finds what goes back."""
+    world.seed([email(1, "OPT_IN_UNVERIFIED"), email(2, "OPT_IN_UNVERIFIED")])
+    mapping = world.mapping()
+    world.sync(mapping, world.export([row_of(1), row_of(2)]))
+    world.seed([email(1, "OPT_OUT"), email(2, "OPT_IN")])
+    done = world.sync(mapping, world.export([row_of(1, email_opt_in="N"), row_of(2, email_opt_in="N")]))
+    approved(world, revert(world, done))
+    assert [world.status(key_of(n)) for n in (1, 2)] == ["OPT_OUT", "OPT_IN"]
+
+
+def test_whoever_the_run_did_not_read_is_not_opted_in(world: World) -> None:
+    """Where the mapping does not hear the destination, nobody knows whether the opt-out was there already."""
+    world.seed([email(1, "OPT_IN_UNVERIFIED")])
+    mapping = world.mapping()
+    mapping.write_text(mapping.read_text().replace("policy: {", "policy: {witnesses: [export, state], "))
+    world.sync(mapping, world.export([row_of(1)]))
+    done = world.sync(mapping, world.export([row_of(1, email_opt_in="N")]))
+    planned = revert(world, done)
+    assert (planned.exit_code, planned.summary.reasons) == (0, {"before_unknown": 1})
+    assert world.apply(planned.summary.run_id).summary.rows.held == 1
+    assert world.status(key_of(1)) == "OPT_OUT"

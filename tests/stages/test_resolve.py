@@ -269,11 +269,18 @@ def test_modes(mode: str, known: bool, expected: tuple[str, str | None]) -> None
     assert synced(here, {"email_ok": "Y", **BROUGHT})[:2] == expected
 
 
-def test_an_update_of_a_known_contact_that_raises_nothing_asks_nobody() -> None:
-    """An opt-out with its address and an attribute are sent without a look-up, once the contact was told something."""
-    here = world(person(), told={"EMAIL": "OPT_IN"})
-    synced(here, {"email_ok": "N", "first_name": "Ann", **BROUGHT})
+def test_an_update_of_a_known_contact_that_moves_no_status_asks_nobody() -> None:
+    """An opt-out that is said again with its address, and an attribute, are sent without a look-up."""
+    here = world(person(EMAIL="OPT_OUT"), told={"EMAIL": "OPT_OUT"})
+    synced(here, {"email_ok": "N", "first_name": "Ann", **BROUGHT}, full=True)
     assert here.contacts.asked == []
+
+
+def test_a_contact_is_asked_for_before_its_permission_ends() -> None:
+    """What was told may have ended since, and who opted out at the platform is not opted in again by a revert."""
+    here = world(person(EMAIL="OPT_OUT"), told={"EMAIL": "OPT_IN"})
+    synced(here, {"email_ok": "N", **BROUGHT})
+    assert here.contacts.asked == ["1"]
 
 
 def test_a_contact_that_was_never_told_anything_is_asked_for() -> None:
@@ -392,7 +399,8 @@ TRANSITIONS: dict[str, tuple[Person, dict[str, Any], str, str]] = {
 @pytest.mark.parametrize(("contact", "told", "word", "before"), TRANSITIONS.values(), ids=TRANSITIONS)
 def test_a_transition_begins_at_what_is_known(contact: Person, told: dict[str, Any], word: str, before: str) -> None:
     """FROM is what was read, else what was told, else UNSET."""
-    here = world(contact, told=told)
+    asked = {"witnesses": ["export", "state"]} if before in told.values() else {}
+    here = world(contact, told=told, policy=asked)
     items = here.plan(records_of(here.job, {"id": "1", "email_ok": word, **BROUGHT})).items
     assert items.get_column("consent:EMAIL@before").to_list() == [before]
 
