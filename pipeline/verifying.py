@@ -1,111 +1,170 @@
-"""The `verify` command: reads the destination and compares it with an export. Sends no mutation."""
+"""The `verify` command: reads the destination and compares it with an export, or with what it was told. Sends no
+mutation.
+"""
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
 from pipeline import mapping_file
-from pipeline.model import Column, Status
+from pipeline.drift_report import Drift
+from pipeline.errors import UsageError
+from pipeline.model import Column
+from pipeline.run_folder import FOLDER_MODE, RunFolder, restrict_new_files, storing
 from pipeline.session import connect
-from pipeline.stages.fold import fold, hold_against
-from pipeline.stages.map import map_records
+from pipeline.stages import drift
+from pipeline.stages.drift import DIFFERENCES, KIND, Kind
+from pipeline.stages.intents import intents
 from pipeline.stages.read import LINE, RECORD
-from pipeline.stages.reconcile import FOUND, Found, compare
-from pipeline.stages.split import by_address
-from pipeline.stages.validate import validate
+from pipeline.state import BUCKETS, State
 from pipeline.subject import bound, destination_of, export_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
-    from pipeline.context import Context, Request
+    from pipeline.context import Context
     from pipeline.job import Job
+    from pipeline.mapping_file import MappingFile
+    from pipeline.session import Session
 
-WORDS = {Found.CONFIRMED: "match", Found.DIFFERENT: "differ", Found.MISSING: "missing"}
+AT_ONCE: Final = 10_000
+"""Contacts that are read before the next ones are looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """What is asked for. `export` None: what contacts were told is compared with what is there."""
+
+    mapping: Path
+    export: Path | None = None
+    destination_only: bool = False
+    """Whether all contacts of the destination are walked through for those that nobody here knows."""
+    max_drift: float = 0.0
+    """The share of contacts that may differ or be missing without exit code 3."""
 
 
 @dataclass(slots=True)
-class Verified:
-    """Contacts of the export by how the destination agrees with them, and where the consents differ."""
+class Audited:
+    """The audit in the making."""
 
-    contacts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(WORDS.values(), 0))
-    differences: dict[str, dict[str, int]] = field(default_factory=dict)
-    """Target label -> `export OPT_OUT, destination OPT_IN` -> contacts"""
-    unusable: int = 0
-    """Records of the export that say nothing that could be compared."""
+    audit: Audit
+    file: MappingFile
+    job: Job
+    session: Session
+    context: Context
+    drift: Drift
+    rows: list[pl.DataFrame] = field(default_factory=list)
+    known: list[pl.DataFrame] = field(default_factory=list)
+    """Who is known here, and what of them; kept only where it is asked who else is there."""
 
-    @property
-    def exit_code(self) -> int:
-        """0: all match, 3: some differ or are missing."""
-        return 3 if self.contacts["differ"] or self.contacts["missing"] else 0
+    def compare(self, expected: pl.DataFrame) -> None:
+        """Reads the contacts and counts how they agree."""
+        by_state = self.audit.export is None
+        for some in expected.iter_slices(AT_ONCE):
+            self.context.check_stop()
+            wanted = some.select(Column.IDENTITY) if by_state else some
+            found = drift.differences(some, self.session.read(self.job, wanted), self.job, by_state=by_state)
+            self.drift.add(some.height, found)
+            self.rows.append(found)
+            self.context.progress("verify", self.drift.contacts, None)
 
-    def document(self) -> dict[str, Any]:
-        """As JSON."""
-        return {**self.contacts, "unusable_records": self.unusable, "differences": self.differences}
+    def remember(self, rows: pl.DataFrame) -> None:
+        """Keeps who is known here."""
+        if self.audit.destination_only:
+            self.known.append(drift.spoken_of(rows, self.job))
 
-    def lines(self) -> Iterator[str]:
-        """For people."""
-        yield ", ".join(f"{count:,} {word}" for word, count in self.contacts.items())
-        if self.unusable:
-            yield f"{self.unusable:,} records of the export cannot be compared (malformed or without identity)"
-        for label, steps in self.differences.items():
-            for step, count in steps.items():
-                yield f"{label}: {step}: {count:,}"
+    def walk(self) -> None:
+        """Counts who is there and not known here, where the destination can say who is there."""
+        pages = self.session.destination.walk(self.job, self.session.sender(self.session.log))
+        if pages is None:
+            self.drift.destination_only_said = "the destination has no way to list its contacts"
+            return
+        parts = [pl.col(t.part).any() for t in self.job.targets]
+        known = pl.concat(self.known).group_by(Column.IDENTITY).agg(parts)
+        found = [DIFFERENCES.to_frame()]
+        for done, page in enumerate(pages, 1):
+            self.context.check_stop()
+            found.append(drift.unknown_here(page, known, self.job))
+            self.context.progress("walk through the destination, page", done, None)
+        alone = pl.concat(found)
+        # A list that changes while it is read may show a contact twice; one without an identity is nobody else's.
+        named = pl.col(Column.IDENTITY).fill_null("") != ""
+        alone = pl.concat([alone.filter(named).unique(maintain_order=True), alone.filter(~named)])
+        self.drift.add_unknown(alone)
+        self.rows.append(alone)
 
 
-def verify(request: Request, context: Context) -> Verified:
-    """Compares what the export says, folded per contact, with what the destination shows."""
-    file = mapping_file.load(request.mapping)
-    destination = destination_of(file, context.settings)
-    verified = Verified()
-    with connect(destination, file.mapping.delivery, context.stop, context.patience) as session:
+def verify(audit: Audit, context: Context) -> Drift:
+    """Compares what an export says, folded per contact, or what contacts were told, with what the destination shows.
+
+    Raises UsageError without an export where nothing was told yet.
+    """
+    restrict_new_files()
+    file = mapping_file.load(audit.mapping)
+    with connect(
+        destination_of(file, context.settings), file.mapping.delivery, context.stop, context.patience
+    ) as session:
         job, _ = bound(file, session)
-        export = export_of(file, request.export)
-        chunks = list(export.chunks())
-        columns = [RECORD, LINE, *file.mapping.columns()]
-        records = [chunk.records.select(columns) for chunk in chunks]
-        verified.unusable = sum(chunk.malformed.height for chunk in chunks)
-        if not records:
-            return verified
-        validated = validate(map_records(pl.concat(records), job, context.clock()), job)
-        verified.unusable += validated.rejected.height
-        said = by_address(validated, job) if job.by_address else validated
-        wanted = _comparable(hold_against(fold(said.valid, job), said.witnesses, job).identities, job)
-        seen = session.read(job, wanted)
-        judged = compare(wanted, seen, job)
-        for found, count in judged.group_by(FOUND).len().iter_rows():
-            verified.contacts[WORDS[Found(found)]] = count
-        verified.differences = _differences(judged, seen, job)
-    return verified
+        export = audit.export is not None
+        of = Audited(audit, file, job, session, context, Drift("export" if export else "state", audit.max_drift))
+        if audit.export is not None:
+            of.compare(_exported(of, audit.export))
+        for rows in _told(of) if not export or audit.destination_only else ():
+            if not export:
+                of.compare(drift.told(rows, job))
+        if not export and not of.drift.contacts:
+            raise UsageError(
+                f"nothing that {file.path} speaks of was told to this account from {context.home}, so there is nothing "
+                "to compare; name an export with `--export`"
+            )
+        if audit.destination_only:
+            of.walk()
+    _write(of)
+    return of.drift
 
 
-def _comparable(identities: pl.DataFrame, job: Job) -> pl.DataFrame:
-    """An unlisted value says nothing; attributes that are not written are not compared."""
-    written = {attribute.part for attribute in job.written_attributes}
-    return identities.with_columns(
-        *(pl.when(pl.col(t.part) != Status.UNLISTED).then(pl.col(t.part)).alias(t.part) for t in job.targets),
-        *(pl.lit(None, pl.String).alias(a.part) for a in job.attributes if a.part not in written),
-    )
+def _exported(of: Audited, path: Path) -> pl.DataFrame:
+    """One row per contact of the export."""
+    export = export_of(of.file, path)
+    columns = [RECORD, LINE, *of.file.mapping.columns()]
+    records = [pl.DataFrame(schema=dict.fromkeys((RECORD, LINE), pl.Int64) | dict.fromkeys(columns[2:], pl.String))]
+    for chunk in export.chunks():
+        of.context.check_stop()
+        of.drift.unusable += chunk.malformed.height
+        records.append(chunk.records.select(columns))
+    given = intents(pl.concat(records), of.job, of.context.clock())
+    of.drift.unusable += given.validated.rejected.height
+    of.remember(given.folded.identities)
+    of.remember(given.witnesses)
+    return drift.said(given.folded.identities, of.job)
 
 
-def _differences(judged: pl.DataFrame, seen: pl.DataFrame, job: Job) -> dict[str, dict[str, int]]:
-    found: dict[str, dict[str, int]] = {}
-    joined = judged.filter(pl.col(FOUND) == Found.DIFFERENT).join(
-        seen.select(Column.IDENTITY, *(pl.col(t.part).alias(f"{t.part}@seen") for t in job.targets)),
-        on=Column.IDENTITY,
-        how="left",
-    )
-    for target in job.targets:
-        mine, theirs = pl.col(target.part), pl.col(f"{target.part}@seen").fill_null(str(Status.UNSET))
-        steps = (
-            joined.filter(mine.is_not_null() & (mine != theirs))
-            .group_by(mine, theirs)
-            .len()
-            .sort("len", descending=True)
-        )
-        if not steps.is_empty():
-            found[target.label] = {f"export {m}, destination {t}": n for m, t, n in steps.iter_rows()}
-    return found
+def _told(of: Audited) -> Iterator[pl.DataFrame]:
+    """The state, a part at a time."""
+    state = State(of.context.home, of.job.destination, of.job.account)
+    for bucket in range(BUCKETS):
+        rows = state.read((bucket,))
+        of.remember(rows)
+        yield rows
+
+
+def _write(of: Audited) -> None:
+    """differences.csv and summary.json under HOME/verify: readable by their owner alone."""
+    stem = f"{of.context.clock():%Y%m%dT%H%M%S}-{of.file.path.stem}"
+    parent = of.context.home / "verify"
+    with storing(parent):
+        parent.mkdir(parents=True, exist_ok=True, mode=FOLDER_MODE)
+        number = 1
+        while (path := parent / (stem if number == 1 else f"{stem}-{number}")).exists():
+            number += 1
+        path.mkdir(mode=FOLDER_MODE)
+    whole = pl.concat([DIFFERENCES.to_frame(), *of.rows])
+    order = pl.col(KIND).replace_strict([str(kind) for kind in Kind], list(range(len(Kind))), return_dtype=pl.Int8)
+    folder = RunFolder(path)
+    of.drift.file = str(folder.write_csv("differences.csv", whole.sort(order, Column.IDENTITY, maintain_order=True)))
+    folder.write_text("summary.json", json.dumps(of.drift.document(), indent=2) + "\n")

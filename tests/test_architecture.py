@@ -21,6 +21,7 @@ PURE_STAGES: Final = (
     *(
         "addresses",
         "batch",
+        "drift",
         "fold",
         "guard",
         "intents",

@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from pipeline.commands.options import (
-    ExportOption,
     HomeOption,
     JsonOption,
     MappingArgument,
@@ -55,13 +54,24 @@ def explain(
 
 
 def verify(
-    mapping: MappingArgument, export: ExportOption, home: HomeOption = None, as_json: JsonOption = False
+    mapping: MappingArgument,
+    export: MaybeExportOption = None,
+    destination_only: Annotated[
+        bool, typer.Option("--destination-only", help="Count too who is at the destination and known to nobody here.")
+    ] = False,
+    max_drift: Annotated[
+        float, typer.Option("--max-drift", min=0, max=1, metavar="SHARE", help="Exit with 0 up to this share.")
+    ] = 0.0,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
 ) -> None:
-    """Read the destination and compare it with an export: match, differ, missing. Sends no mutation."""
-    from pipeline import verifying
-    from pipeline.context import Request
+    """Read the destination and compare it with an export, or with what it was told. Sends no mutation."""
+    from pipeline import console, verifying
+    from pipeline.signals import stopping
 
-    found = verifying.verify(Request(mapping, export), context_of(home))
+    audit = verifying.Audit(mapping, export, destination_only, max_drift)
+    with console.progress() as progress, stopping() as stop:
+        found = verifying.verify(audit, context_of(home, progress=progress, stop=stop))
     if as_json:
         print_json(found.document())
     for line in found.lines():

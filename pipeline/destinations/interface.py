@@ -6,7 +6,7 @@ Policy is central, judgement is local: an adapter is handed `send` and never see
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -229,6 +229,13 @@ class Destination(Protocol):
 
         Gives `identity`, each attribute, known target and `reach:CHANNEL`; missing contacts are absent. What else a
         destination has to say is in the columns of `stages.seen`.
+        """
+        ...
+
+    def walk(self, job: Job, send: Send) -> Iterator[pl.DataFrame] | None:
+        """Every contact that is there, some at a time, in the columns of `read_back`; only reads.
+
+        None: the vendor has no way to list its contacts.
         """
         ...
 

@@ -38,7 +38,7 @@ def compare(items: pl.DataFrame, seen: pl.DataFrame, job: Job) -> pl.DataFrame:
     shown = whole.rename({c: c + SEEN for c in whole.columns if c != Column.IDENTITY})
     joined = items.join(shown, on=Column.IDENTITY, how="left", maintain_order="left")
     agrees = pl.all_horizontal(
-        *(_attribute_agrees(a) for a in job.attributes),
+        *(attribute_agrees(a) for a in job.attributes),
         *(_target_agrees(t) for t in job.targets),
         pl.lit(value=True),
     )
@@ -63,7 +63,7 @@ def compare(items: pl.DataFrame, seen: pl.DataFrame, job: Job) -> pl.DataFrame:
     return compared.drop(Column.HANDLE + SEEN)
 
 
-def _attribute_agrees(attribute: Attribute) -> pl.Expr:
+def attribute_agrees(attribute: Attribute) -> pl.Expr:
     """Addresses, and names that identify, are compared without case, as destinations do."""
     sent, shown = pl.col(attribute.part), pl.col(attribute.part + SEEN)
     if attribute.channels or attribute.identifies:

@@ -31,6 +31,7 @@ from pipeline.stages.reconcile import FOUND, Found, compare
 from pipeline.subject import Subject as Bound
 from pipeline.subject import bound, destination_of
 from pipeline.transport import Patience
+from pipeline.verifying import Audit, verify
 from tests.delivery.world import read_csv, write_export
 
 if TYPE_CHECKING:
@@ -325,6 +326,26 @@ class Conformance:
         assert {n: [s.status for s in of] for n, of in stage.stored().items()} == {1: ["OPT_OUT"], 2: ["OPT_IN"]}
         row = stage.outcomes(result)[key_of(1)]
         assert (row["outcome"], row["reason"]) == ("held", "changed_since")
+
+    def test_an_audit_finds_what_drifted_and_writes_nothing(self, stage: Stage) -> None:
+        """Against an export, against the state, and walking through all that is there: the log has no write."""
+        stage.seed(dict.fromkeys(range(1, 4), "OPT_OUT"))
+        stage.sync(rows := [row_of(n, "N" if n < 4 else "Y") for n in range(1, COUNT + 1)])
+        stage.sandbox.clear_requests()
+        mapping, context = stage.mapping(), stage.context()
+        clean = verify(Audit(mapping, destination_only=True), context)
+        assert (clean.exit_code, clean.match) == (0, COUNT), clean.differences
+        assert clean.destination_only == {"contacts": 0, "consents": {}}
+        assert verify(Audit(mapping, stage.export(rows)), context).match == COUNT
+        assert (stage.writes(), len(stage.sandbox.requests(self.subject.name)) > 0) == ([], True)
+        stage.seed({1: "OPT_IN", 2: "OPT_OUT", 5: "OPT_OUT", **dict.fromkeys(range(500, 700), "OPT_IN")})
+        there = stage.stored()
+        drifted = verify(Audit(mapping, destination_only=True), context)
+        assert (drifted.exit_code, drifted.raised_since, drifted.missing) == (3, 1, COUNT - 3)
+        assert drifted.destination_only == {"contacts": 200, "consents": {"EMAIL": {"OPT_IN": 200}}}
+        said = drifted.differences["EMAIL"]
+        assert said == {"told OPT_OUT, destination OPT_IN": 1, "told OPT_IN, destination OPT_OUT": 1}
+        assert (stage.writes(), stage.stored()) == ([], there)
 
     @pytest.mark.parametrize("bad", [(3,), (3, 10, 17)], ids=["one", "three"])
     def test_a_refused_row_fails_alone(self, stage: Stage, bad: tuple[int, ...]) -> None:

@@ -21,7 +21,7 @@ from pipeline.errors import Refused
 from pipeline.model import Channel, Column, Operation, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     import polars as pl
 
@@ -117,25 +117,18 @@ class AcousticConnect:
     def read_back(self, job: Job, wanted: pl.DataFrame, send: Send) -> pl.DataFrame:
         """Reads contacts by identity, page by page (AC-16). Several contacts of one identity give several rows."""
         identities = wanted.get_column(Column.IDENTITY).to_list()
-        addresses = [name for names in job.channel_fields.values() for name in names]
-        names = list(dict.fromkeys([job.identity_field, *(a.name for a in job.attributes), *addresses]))
         size = self.options.read_page_size
         found: list[wire.Contact] = []
         for start in range(0, len(identities), size):
-            variables: dict[str, Any] = {
-                "first": size,
-                "rules": [{"field": job.identity_field, "in": identities[start : start + size]}],
-                "order": [{"field": job.identity_field, "sort": "ASC"}],
-                "names": names,
-            }
-            more = True
-            while more:
-                reply = send(self._query(wire.CONTACTS[self.options.api_generation], variables), repeatable=True)
-                page = _asked(reply, "contacts", wire.Page)
-                found += page.nodes
-                more = bool(page.pageInfo.hasNextPage and page.nodes)
-                variables["after"] = page.pageInfo.endCursor
+            rules = [{"field": job.identity_field, "in": identities[start : start + size]}]
+            for nodes in self._pages(job, rules, send):
+                found += nodes
         return frame_of(found, job)
+
+    def walk(self, job: Job, send: Send) -> Iterator[pl.DataFrame]:
+        """The list of contacts without a filter, by its cursor."""
+        for nodes in self._pages(job, None, send):
+            yield frame_of(nodes, job)
 
     def classify(self, response: httpx.Response) -> Verdict:
         """Judges an answer by its body; without `data` and `errors` it is the gateway that spoke (AC-14)."""
@@ -165,6 +158,25 @@ class AcousticConnect:
         if message.startswith("Channel not defined"):
             return "channel", message.rpartition(": ")[2]
         return None
+
+    def _pages(
+        self, job: Job, rules: Sequence[Mapping[str, Any]] | None, send: Send
+    ) -> Iterator[Sequence[wire.Contact]]:
+        addresses = [name for names in job.channel_fields.values() for name in names]
+        names = list(dict.fromkeys([job.identity_field, *(a.name for a in job.attributes), *addresses]))
+        variables: dict[str, Any] = {
+            "first": self.options.read_page_size,
+            "rules": rules,
+            "order": [{"field": job.identity_field, "sort": "ASC"}],
+            "names": names,
+        }
+        more = True
+        while more:
+            reply = send(self._query(wire.CONTACTS[self.options.api_generation], variables), repeatable=True)
+            page = _asked(reply, "contacts", wire.Page)
+            yield page.nodes
+            more = bool(page.pageInfo.hasNextPage and page.nodes)
+            variables["after"] = page.pageInfo.endCursor
 
     def _query(self, document: str, variables: Mapping[str, Any]) -> httpx.Request:
         content = json.dumps({"query": document, "variables": variables}, ensure_ascii=False).encode()

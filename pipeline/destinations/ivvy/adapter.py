@@ -12,9 +12,9 @@ from pipeline.destinations.interface import Audience, Delivery, Limits, Send, Ve
 from pipeline.destinations.ivvy import encode, wire
 from pipeline.destinations.ivvy.calls import Calls
 from pipeline.destinations.ivvy.contacts import frame_of, wanted_of
-from pipeline.destinations.ivvy.directory import Directory
+from pipeline.destinations.ivvy.directory import Directory, pages, read
 from pipeline.destinations.ivvy.fields import ALL_URLS, EXTERNAL_ID, MOST_URLS, URL, audience_of
-from pipeline.destinations.ivvy.identity import find
+from pipeline.destinations.ivvy.identity import Found, Wanted, find, identity_of
 from pipeline.destinations.ivvy.options import Options
 from pipeline.destinations.ivvy.refusals import verdict_of
 from pipeline.destinations.ivvy.signature import Signature
@@ -82,6 +82,14 @@ class Ivvy:
     def read_back(self, job: Job, wanted: pl.DataFrame, send: Send) -> pl.DataFrame:
         """Finds contacts, reads their statuses, and looks for others who share the address."""
         return frame_of(find(wanted_of(wanted, job), job, self.directory, self._calls(send)), job)
+
+    def walk(self, job: Job, send: Send) -> Iterator[pl.DataFrame]:
+        """The list of contacts, which is said to show no status, and each of its contacts by itself."""
+        calls = self._calls(send)
+        for listed in pages(calls):
+            whole = read((contact.id for contact in listed), calls)
+            there = [contact for contact in whole.values() if not contact.isAnonymised]
+            yield frame_of([Found(Wanted(identity_of(c, job), "", None), c) for c in there], job)
 
     def classify(self, response: httpx.Response) -> Verdict:
         """Judges an answer by its body; without one of the vendor's it is a gateway that spoke."""

@@ -16,7 +16,7 @@ from pipeline.destinations.interface import Kind
 from pipeline.destinations.ivvy import wire
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from pipeline.destinations.interface import Reply
     from pipeline.destinations.ivvy.calls import Calls
@@ -62,18 +62,24 @@ class Directory:
         """All contacts: those known, and those modified since (with an overlap, for a clock that is not exact)."""
         with self._lock:
             since = {"fromModifiedDate": (self._until - OVERLAP).strftime(TIME)} if self._until else {}
-            start, total = 0, 1
-            while start < total:
-                params: dict[str, Any] = {"perPage": wire.PAGE, "start": start}
-                params |= {"filter": since} if since else {}
-                page = _page(calls.one(wire.LIST, params, repeatable=True))
-                for contact in page.results:
+            for listed in pages(calls, since):
+                for contact in listed:
                     self._contacts[contact.id] = contact
-                dates = [c.modifiedDate for c in page.results if c.modifiedDate is not None]
+                dates = [c.modifiedDate for c in listed if c.modifiedDate is not None]
                 self._until = max([*dates, *((self._until,) if self._until else ())], default=None)
-                start += len(page.results)
-                total = page.meta.totalResults if page.results else start
             return list(self._contacts.values())
+
+
+def pages(calls: Calls, since: Mapping[str, str] | None = None) -> Iterator[tuple[wire.Contact, ...]]:
+    """The list of contacts, page by page, as far as a filter lets through."""
+    start, total = 0, 1
+    while start < total:
+        params: dict[str, Any] = {"perPage": wire.PAGE, "start": start}
+        params |= {"filter": since} if since else {}
+        page = _page(calls.one(wire.LIST, params, repeatable=True))
+        yield page.results
+        start += len(page.results)
+        total = page.meta.totalResults if page.results else start
 
 
 def _filtered(by: By, wanted: Sequence[str], calls: Calls) -> list[wire.Contact] | None:

@@ -75,6 +75,16 @@ def names_of(contact: Contact) -> tuple[str, str]:
     return ((contact.firstName or "").strip().lower(), (contact.lastName or "").strip().lower())
 
 
+def identity_of(contact: Contact, job: Job) -> str:
+    """The identity that an export would know a contact by; empty where it has none."""
+    if job.identity_field == EXTERNAL_ID:
+        return contact.externalId or ""
+    if job.identity_field:
+        return str(contact.id)
+    cells = (*names_of(contact), key_of("email", contact.email))
+    return "|".join(re.sub(r"([\\|])", r"\\\1", cell) for cell in cells)
+
+
 def _addresses(wanted: Wanted, matches: Sequence[Contact]) -> set[str]:
     """Where the contact will be reached: by the address that it is given, else by that which it has."""
     stored = {key_of("email", match.email) for match in matches}

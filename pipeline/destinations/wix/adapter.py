@@ -18,7 +18,7 @@ from pipeline.destinations.wix.refusals import error_in
 from pipeline.model import Channel, Column, Operation, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from pipeline.job import Job, Path
 
@@ -85,16 +85,16 @@ class Wix:
         for channel, field in wire.ADDRESS_FIELDS.items():
             mine = [identity for identity in identities if ("@" in identity) is (channel == Channel.EMAIL)]
             for start in range(0, len(mine), wire.PAGE):
-                paging: dict[str, Any] = {"limit": wire.PAGE}
-                query: dict[str, Any] = {"filter": {f"details.{field}": {"$in": mine[start : start + wire.PAGE]}}}
-                while True:
-                    page = self._page({**query, "cursorPaging": paging}, send)
-                    found += page.marketingConsent
-                    cursors = page.pagingMetadata.cursors
-                    if not (page.pagingMetadata.hasNext and cursors and cursors.next):
-                        break
-                    query, paging = {}, {"cursor": cursors.next, "limit": wire.PAGE}
+                asked = {"filter": {f"details.{field}": {"$in": mine[start : start + wire.PAGE]}}}
+                for consents in self._pages(asked, send):
+                    found += consents
         return frame_of(found, job)
+
+    def walk(self, job: Job, send: Send) -> Iterator[pl.DataFrame]:
+        """The query without a filter; consents of channels that the job does not speak of are passed over."""
+        spoken = {wire.TYPES[target.channel] for target in job.targets if target.channel}
+        for consents in self._pages({}, send):
+            yield frame_of((c for c in consents if c.details.type in spoken), job)
 
     def classify(self, response: httpx.Response) -> Verdict:
         """Judges an answer by its status; the codes in the body are no promise of the vendor's."""
@@ -144,6 +144,16 @@ class Wix:
     def _update(self, record: int, sent: dict[str, Any], handle: dict[str, str], send: Send) -> Delivery:
         request = self._request("PATCH", f"{wire.CONSENTS}/{handle['id']}", update.body_of(sent, handle))
         return update.outcome_of(record, sent, send(request, repeatable=True))
+
+    def _pages(self, query: Mapping[str, Any], send: Send) -> Iterator[tuple[wire.MarketingConsent, ...]]:
+        paging: dict[str, Any] = {"limit": wire.PAGE}
+        while True:
+            page = self._page({**query, "cursorPaging": paging}, send)
+            yield page.marketingConsent
+            cursors = page.pagingMetadata.cursors
+            if not (page.pagingMetadata.hasNext and cursors and cursors.next):
+                return
+            query, paging = {}, {"cursor": cursors.next, "limit": wire.PAGE}
 
     def _page(self, query: Mapping[str, Any], send: Send) -> wire.Page:
         content = json.dumps({"query": query}, ensure_ascii=False).encode()
