@@ -223,3 +223,18 @@ def test_whoever_the_run_did_not_read_is_not_opted_in(world: World) -> None:
     assert (planned.exit_code, planned.summary.reasons) == (0, {"before_unknown": 1})
     assert world.apply(planned.summary.run_id).summary.rows.held == 1
     assert world.status(key_of(1)) == "OPT_OUT"
+
+
+def test_a_channel_that_is_opted_out_after_the_plan_holds_its_group(world: World) -> None:
+    """The group's own opt-out is the run's; the channel's is not, and the group's permission would end it."""
+    before = {"channels": {"EMAIL": "OPT_IN"}, "consentGroups": {"g-news": {"EMAIL": "OPT_IN"}}}
+    left = before | {"consentGroups": {"g-news": {"EMAIL": "OPT_OUT"}}}
+    world.seed([contact_of(n, **before) for n in (1, 2)])
+    done = world.sync(world.mapping(consent=GROUPS), world.export([row_of(n, email_opt_in="N") for n in (1, 2)]))
+    world.seed([contact_of(n, **left) for n in (1, 2)])
+    planned = revert(world, done)
+    assert planned.summary.transitions == {"Newsletters": {"OPT_OUT->OPT_IN": 2}}
+    world.seed([contact_of(1, **(left | {"channels": {"EMAIL": "OPT_OUT"}})), contact_of(2, **left)])
+    outcomes = world.outcomes(approved(world, planned))
+    assert [outcomes[key_of(n)]["outcome"] for n in (1, 2)] == ["held", "updated"]
+    assert [world.status(key_of(n)) for n in (1, 2)] == ["OPT_OUT", "OPT_IN"]
