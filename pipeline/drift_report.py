@@ -131,6 +131,8 @@ class Drift:
             if count:
                 yield f"{kind}: {count:,}: {ADVICE[kind]}"
         if alone:
+            if not any(alone.values()):
+                yield f"{Kind.DESTINATION_ONLY}: nobody, and no consent"
             for label, statuses in alone["consents"].items():
                 for status, count in statuses.items():
                     yield f"  {label}: {status}, at the destination only: {count:,}"
