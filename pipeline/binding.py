@@ -99,7 +99,7 @@ class _Binder:
         found = self.audience.fields.get(name)
         if found is None:
             patterns = [cell for names, cell in self.audience.open_fields.items() if re.fullmatch(names, name)]
-            found = Field(name, "any", pattern=patterns[0] or None) if patterns else None
+            found = Field(name, TEXT if patterns[0] else "any", pattern=patterns[0] or None) if patterns else None
         if found is None:
             self.problem(
                 path,
@@ -207,6 +207,7 @@ class _Binder:
                 is_required=field.is_required,
                 id=field.id,
                 pattern=field.pattern,
+                most=field.most,
             )
 
 

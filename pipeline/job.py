@@ -37,7 +37,9 @@ class Attribute:
     id: str | None = None
     """What it is called on the wire, where that is not its name."""
     pattern: str | None = None
-    """A regular expression that a cell must match as a whole."""
+    """A regular expression that a cell must match as a whole; of a list, each of its items."""
+    most: int | None = None
+    """How many items a list may have."""
 
     @property
     def part(self) -> str:

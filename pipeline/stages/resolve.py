@@ -14,7 +14,7 @@ from pipeline.stages.precedence import is_opt_out, raises
 from pipeline.stages.seen import SEEN
 from pipeline.stages.told import SAME, TOLD, unaddressed
 from pipeline.stages.withheld import with_withheld
-from pipeline.stages.witnesses import opted_out, with_seen, without_own_voice
+from pipeline.stages.witnesses import opted_out, opted_out_since, with_seen, without_own_voice
 from pipeline.values import JSON_NULL
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ def decide(frame: pl.DataFrame, seen: pl.DataFrame, asked: pl.Series, job: Job) 
     ).pipe(without_own_voice, job)
     sent = judged.with_columns(
         *(_sent_status(t).alias(t.part) for t in job.targets),
+        *(opted_out_since(t).alias(t.at_column) for t in job.targets),
         *(_sent_value(a, job).alias(a.part) for a in job.attributes),
         pl.any_horizontal(*_told_parts(job), pl.lit(value=False)).alias("_some_told"),
         pl.any_horizontal(*_known_statuses(job), pl.lit(value=False)).alias(Column.KNOWN),

@@ -9,7 +9,7 @@ import polars as pl
 from pipeline.job import kin_of, part_of, shown_at
 from pipeline.model import Column, Status
 from pipeline.stages.fold import address_text, forbidding, hold
-from pipeline.stages.precedence import ends
+from pipeline.stages.precedence import ends, forbids, is_opt_out
 from pipeline.stages.seen import SEEN, complete
 from pipeline.stages.told import OUT, SAME, TOLD
 
@@ -80,11 +80,26 @@ def opted_out(target: Target, job: Job) -> pl.Expr:
     by_destination = []
     for key in target.shown_keys:
         told = [outdated[k] for k in outdated if key == k or key.startswith(f"{k}:") or k.startswith(f"{key}:")]
-        dated = _outdates(target, shown_at(key) + SEEN, job)
-        forbidden = ends(status, pl.col(part_of(key) + SEEN)) & ~pl.any_horizontal(*told, dated)
+        since = shown_at(key) + SEEN
+        # What the destination says of the time goes before what we told it: somebody may have opted out again.
+        ours = pl.any_horizontal(*told, pl.lit(value=False)) & pl.col(since).is_null()
+        forbidden = ends(status, pl.col(part_of(key) + SEEN)) & ~ours & ~_outdates(target, since, job)
         told_already = pl.col(target.part + SAME)
         by_destination += [forbidden, ends(status, pl.col(kin_of(key) + SEEN)) & ~told_already]
     return pl.any_horizontal(*by_state, *by_destination, nobody)
+
+
+def opted_out_since(target: Target) -> pl.Expr:
+    """Since when a contact is opted out that the export opts out: where it was before, its own time may be the later.
+
+    Null where nobody knows. Any other status keeps its time.
+    """
+    at, shown = pl.col(target.at_column), part_of(target.key) + SEEN
+    already = is_opt_out(pl.col(target.part)) & forbids(pl.col(shown)).fill_null(value=False)
+    by_us = is_opt_out(pl.col(part_of(target.key) + TOLD + OUT))
+    since = pl.col(shown_at(target.key) + SEEN)
+    later = pl.when(since.is_not_null() & at.is_not_null()).then(pl.max_horizontal(at, since))
+    return pl.when(already).then(pl.coalesce(later, pl.when(by_us & since.is_null()).then(at))).otherwise(at)
 
 
 def _outdates(target: Target, since: str, job: Job) -> pl.Expr:

@@ -16,7 +16,7 @@ from pipeline.model import Channel, Column, Status
 from pipeline.values import typed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from pipeline.destinations.ivvy.identity import Found
     from pipeline.destinations.ivvy.wire import Contact
@@ -69,7 +69,7 @@ def _row(found: Found, job: Job, keys: Sequence[str]) -> tuple[Any, ...]:
     contact = found.contact
     values = _values(contact) if contact else {}
     statuses = _statuses(contact, keys) if contact else {}
-    kin = [wire.EMAIL_WORDS.get(c.status or 0) for c in found.kin]
+    kin = [_word(wire.EMAIL_WORDS, c.status) for c in found.kin]
     reached = {Channel.EMAIL: bool(contact and contact.email), Channel.SMS: bool(contact and contact.phone)}
     return (
         found.wanted.identity,
@@ -88,9 +88,14 @@ def _statuses(contact: Contact, keys: Iterable[str]) -> dict[str, str | None]:
     """Target key -> status; who is not in a group is ABSENT from it (IV-07, IV-08)."""
     groups = {f"member:{membership.groupId}" for membership in contact.groups}
     found: dict[str, str | None] = {key: str(Status.OPT_IN if key in groups else Status.ABSENT) for key in keys}
-    found[Channel.EMAIL] = wire.EMAIL_WORDS.get(contact.status or 0)
-    found[Channel.SMS] = wire.SMS_WORDS.get(contact.smsStatus or 0)
+    found[Channel.EMAIL] = _word(wire.EMAIL_WORDS, contact.status)
+    found[Channel.SMS] = _word(wire.SMS_WORDS, contact.smsStatus)
     return found
+
+
+def _word(words: Mapping[int, str], number: int | None) -> str | None:
+    """A number that nobody knows restricts: in doubt nobody is contacted."""
+    return words.get(number, "NO_MARKETING") if number else None
 
 
 def _values(contact: Contact) -> dict[str, Any]:

@@ -62,8 +62,8 @@ class Directory:
         """All contacts: those known, and those modified since (with an overlap, for a clock that is not exact)."""
         with self._lock:
             since = {"fromModifiedDate": (self._until - OVERLAP).strftime(TIME)} if self._until else {}
-            start, total = 0, 1
-            while start < total:
+            start, goes_on = 0, True
+            while goes_on:
                 params: dict[str, Any] = {"perPage": wire.PAGE, "start": start}
                 params |= {"filter": since} if since else {}
                 page = _page(calls.one(wire.LIST, params, repeatable=True))
@@ -72,7 +72,7 @@ class Directory:
                 dates = [c.modifiedDate for c in page.results if c.modifiedDate is not None]
                 self._until = max([*dates, *((self._until,) if self._until else ())], default=None)
                 start += len(page.results)
-                total = page.meta.totalResults if page.results else start
+                goes_on = page.goes_on(start)
             return list(self._contacts.values())
 
 
@@ -85,7 +85,7 @@ def _filtered(by: By, wanted: Sequence[str], calls: Calls) -> list[wire.Contact]
             return None
         page = _page(_sure(reply, each, calls))
         contacts = list(page.results)
-        while page.results and len(contacts) < page.meta.totalResults:
+        while page.goes_on(len(contacts)):
             page = _page(calls.one(wire.LIST, each | {"start": len(contacts)}, repeatable=True))
             contacts += page.results
         if any(key_of(by, getattr(contact, by)) != key for contact in contacts[: wire.PAGE]):

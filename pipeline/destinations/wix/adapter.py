@@ -91,7 +91,7 @@ class Wix:
                     page = self._page({**query, "cursorPaging": paging}, send)
                     found += page.marketingConsent
                     cursors = page.pagingMetadata.cursors
-                    if not (page.pagingMetadata.hasNext and cursors and cursors.next):
+                    if page.pagingMetadata.hasNext is False or not (cursors and cursors.next):
                         break
                     query, paging = {}, {"cursor": cursors.next, "limit": wire.PAGE}
         return frame_of(found, job)

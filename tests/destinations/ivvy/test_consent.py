@@ -71,6 +71,17 @@ def test_a_permission_over_our_own_opt_out_is_looked_at_afterwards(
     assert reason is None or outcome["reason"] == reason
 
 
+def test_an_opt_out_of_the_platforms_own_is_not_made_older(account: Account) -> None:
+    """Nobody knows when it was recorded; that the export has an older one too does not date it."""
+    account.seed(contact(1, 2), resubscribe="allow")
+    assert account.sync(row(1, "N", at="2026-01-01"), policy=NEWER).exit_code == 0
+    assert account.sync(row(1, "N", at="2026-01-01"), policy=NEWER).summary.rows.unchanged == 1
+    assert account.sync(row(1, "Y", at="2026-02-01"), policy=NEWER).summary.withheld == {
+        "resubscribe_without_evidence": 1
+    }
+    assert account.statuses() == {1: 2}
+
+
 @pytest.mark.rule("IV-07")
 def test_silence_about_a_new_contact_subscribes_nobody(account: Account) -> None:
     """The platform would: such a record is held, or added with the status that an option names."""

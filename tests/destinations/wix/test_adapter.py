@@ -11,7 +11,7 @@ import pytest
 from pipeline import run
 from pipeline.destinations.interface import Kind
 from pipeline.destinations.wix.adapter import build
-from pipeline.errors import MappingErrors
+from pipeline.errors import MappingErrors, Unreachable
 from pipeline.pacing import Pacer
 from tests.delivery.world import read_csv
 
@@ -61,6 +61,17 @@ def test_a_429_that_names_its_wait_is_taken_at_its_word() -> None:
     assert ADAPTER.classify(httpx.Response(429, headers={"retry-after": "3"})).retry_after_seconds is None
 
 
+@pytest.mark.rule("WX-12")
+def test_an_answer_without_the_list_is_not_an_empty_one(site: Site) -> None:
+    """Who is not seen might be opted out: nothing is sent."""
+    site.seed(consent("ann1@example.com", "REVOKED"))
+    body: Any = {"marketingConsents": [], "pagingMetadata": {"count": 0}}
+    site.sandbox.faults([{"fault": "answer", "operation": "query", "status": 200, "body": body}])
+    with pytest.raises(Unreachable, match="marketingConsent"):
+        site.sync(row(1))
+    assert site.states() == {"ann1@example.com": "REVOKED"}
+
+
 @pytest.mark.rule("WX-01")
 def test_one_record_with_two_addresses_is_two_consents_and_one_outcome(site: Site) -> None:
     """E-mail and phone each have a consent of their own; the record counts once."""
@@ -89,6 +100,23 @@ def test_a_broken_address_withholds_its_own_consent_only(site: Site) -> None:
     assert outcomes["1"]["withheld"] == "SMS: phone_not_e164; phone: phone_not_e164"
     assert outcomes["2"]["withheld"] == "SMS: address_missing"
     assert (outcomes["3"]["outcome"], outcomes["3"]["reason"]) == ("rejected", "address_missing")
+
+
+def test_somebody_who_opted_out_again_at_the_site_stays_out(site: Site) -> None:
+    """The site's own time goes before what we told it: an opt-in between the two opt-outs is older than the second."""
+    site.sync(row(1, "N", at="2026-01-01"))
+    site.seed(consent("ann1@example.com", "REVOKED", "2026-03-01T00:00:00Z"))
+    assert site.sync(row(1, at="2026-02-01"), policy=NEWER).summary.rows.held == 1
+    assert site.states() == {"ann1@example.com": "REVOKED"}
+
+
+def test_an_older_opt_out_takes_no_newer_ones_place(site: Site) -> None:
+    """It is told with the later time, so that an opt-in between the two is no newer evidence, then or ever."""
+    site.seed(consent("ann1@example.com", "REVOKED", "2026-03-01T00:00:00Z"))
+    site.sync(row(1, "N", at="2026-01-01"), policy=NEWER)
+    assert site.consents()["ann1@example.com"]["lastRevokeActivity"]["updatedDate"] == "2026-03-01T00:00:00.000Z"
+    assert site.sync(row(1, at="2026-02-01"), policy=NEWER).summary.rows.held == 1
+    assert site.sync(row(1, at="2026-04-01"), policy=NEWER).summary.rows.updated == 1
 
 
 @pytest.mark.rule("WX-02")
