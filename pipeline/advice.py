@@ -57,6 +57,10 @@ ADVICE: Final[dict[Reason, tuple[str, str]]] = {
         "The contact has opted out, and the export has no newer evidence of a new opt-in.",
         "Leave it, or collect a new consent with time and source and use `resubscribe: with_newer_evidence`.",
     ),
+    Reason.ADDRESS_OPTED_OUT: (
+        "Somebody has opted out at this address, and a contact that is not opted out is not moved to it.",
+        "Correct the address, or send the contact's own opt-out, or newer evidence of its opt-in, with it.",
+    ),
     Reason.SUPPRESSED: (
         "The address is on the suppression list; it may only be opted out.",
         "Nothing to do, unless the list is wrong.",
@@ -83,6 +87,10 @@ ADVICE: Final[dict[Reason, tuple[str, str]]] = {
     Reason.CONTACT_AMBIGUOUS: (
         "Several contacts of the destination have this identity, so nobody can say which one is meant.",
         "Merge them at the destination, or identify contacts by something that is unique.",
+    ),
+    Reason.CONTACT_NAMED_TWICE: (
+        "Several identities of the export are one contact of the destination; only an opt-out is told to it.",
+        "Give each person one identity in the export, or merge the two where it comes from.",
     ),
     Reason.CONTACT_ANONYMISED: (
         "The contact was anonymised at the destination and is not written to.",

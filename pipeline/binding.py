@@ -57,6 +57,7 @@ def bind(file: MappingFile, audience: Audience) -> Job:
         by_address=audience.by_address,
         asks_first=audience.asks_first,
         kin=audience.kin,
+        naming=_naming(attributes, audience),
         groups_are_apart=audience.groups_are_apart,
     )
 
@@ -209,6 +210,12 @@ class _Binder:
                 pattern=field.pattern,
                 most=field.most,
             )
+
+
+def _naming(attributes: tuple[Attribute, ...], audience: Audience) -> tuple[str, ...]:
+    """The parts that name a new contact, where all of them are mapped."""
+    parts = {a.name: a.part for a in attributes}
+    return tuple(parts[n] for n in audience.naming_fields) if set(audience.naming_fields) <= set(parts) else ()
 
 
 def _choices(field: Field) -> dict[str, str] | None:

@@ -173,8 +173,10 @@ class Job:
     """Whether consent belongs to an address: each address of a record is an item of its own."""
     asks_first: bool = False
     """Whether a write needs what only reading gives, such as the contact's id."""
-    kin: bool = False
-    """Whether an opt-out is for all contacts that share the address."""
+    kin: Channel | None = None
+    """The channel whose addresses contacts share: an opt-out is for all of them."""
+    naming: tuple[str, ...] = ()
+    """The parts of the attributes that name a new contact: the same in all of them is the same person."""
     groups_are_apart: bool = False
     """Whether a group's consent says nothing of its channels."""
 

@@ -145,6 +145,7 @@ class Reason(StrEnum):
     EVIDENCE_MISSING = "evidence_missing"
     CONSENT_MISSING = "consent_missing"
     RESUBSCRIBE_WITHOUT_EVIDENCE = "resubscribe_without_evidence"
+    ADDRESS_OPTED_OUT = "address_opted_out"
     SUPPRESSED = "suppressed"
     FOLDED = "folded"
     ALREADY_TOLD = "already_told"
@@ -152,6 +153,7 @@ class Reason(StrEnum):
     CONTACT_EXISTS = "contact_exists"
     CONTACT_NOT_FOUND = "contact_not_found"
     CONTACT_AMBIGUOUS = "contact_ambiguous"
+    CONTACT_NAMED_TWICE = "contact_named_twice"
     CONTACT_ANONYMISED = "contact_anonymised"
     ADDRESS_NOT_SET = "address_not_set"
     ATTRIBUTE_VALUE_REFUSED = "attribute_value_refused"
@@ -170,6 +172,7 @@ POLICY_REASONS: Final = frozenset(
         Reason.EVIDENCE_MISSING,
         Reason.CONSENT_MISSING,
         Reason.RESUBSCRIBE_WITHOUT_EVIDENCE,
+        Reason.ADDRESS_OPTED_OUT,
         Reason.SUPPRESSED,
     }
 )

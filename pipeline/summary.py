@@ -140,7 +140,7 @@ def transitions(items: pl.DataFrame, job: Job) -> dict[str, dict[str, int]]:
 
 def opted_out_kin(items: pl.DataFrame, target: Target, job: Job) -> int:
     """How many contacts without a record of their own are opted out, since they share an address with one that has."""
-    if not job.kin or target.channel is None:
+    if job.kin is None or target.channel != job.kin:
         return 0
     return items.filter(is_opt_out(pl.col(target.part))).get_column(Column.KIN).explode().drop_nulls().n_unique()
 

@@ -86,8 +86,8 @@ class Audience:
     """Whether a group's consent says nothing of its channels: who is in it need not be reachable, nor opted in."""
     naming_fields: tuple[str, ...] = ()
     """Fields that identify together: first name, last name, e-mail address."""
-    kin: bool = False
-    """Whether contacts share addresses and an opt-out is for all of them: one contact's opt-out holds the others."""
+    kin: Channel | None = None
+    """The channel whose addresses contacts share: an opt-out of one is for all of them, and holds the others."""
 
     @property
     def channels(self) -> frozenset[Channel]:
@@ -114,7 +114,8 @@ def audience_from_json(text: bytes) -> Audience:
     }
     implicit = frozenset(Channel(channel) for channel in found["implicit_opt_in"])
     names = tuple(found["naming_fields"])
-    return Audience(**{**found, "fields": fields, "implicit_opt_in": implicit, "naming_fields": names})
+    kin = Channel(found["kin"]) if found["kin"] else None
+    return Audience(**{**found, "fields": fields, "implicit_opt_in": implicit, "naming_fields": names, "kin": kin})
 
 
 class Kind(Enum):

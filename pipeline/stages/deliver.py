@@ -205,6 +205,8 @@ class Courier:
                 continue
             if opted_out:
                 self._except(record, Outcome.HELD, Reason.RESUBSCRIBE_WITHOUT_EVIDENCE)
+            elif found == Found.KIN:
+                again.append(record)
             elif unclear[record] is Reason.NOT_APPLIED:
                 missing = found == Found.MISSING and not creating(items)
                 self._except(record, Outcome.FAILED, Reason.CONTACT_NOT_FOUND if missing else Reason.NOT_APPLIED)

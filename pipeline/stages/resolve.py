@@ -10,11 +10,13 @@ import polars as pl
 from pipeline.job import part_of, reach_of, row_key
 from pipeline.model import POLICY_REASONS, SEND, Column, Operation, Outcome, Reason, Status
 from pipeline.stages.fold import broken_of
+from pipeline.stages.kin import without_own_voice
+from pipeline.stages.moved import why_not_moved
 from pipeline.stages.precedence import is_opt_out, raises
 from pipeline.stages.seen import SEEN
 from pipeline.stages.told import SAME, TOLD, unaddressed
 from pipeline.stages.withheld import with_withheld
-from pipeline.stages.witnesses import opted_out, opted_out_since, with_seen, without_own_voice
+from pipeline.stages.witnesses import opted_out, opted_out_since, with_seen
 from pipeline.values import JSON_NULL
 
 if TYPE_CHECKING:
@@ -42,7 +44,7 @@ def decide(frame: pl.DataFrame, seen: pl.DataFrame, asked: pl.Series, job: Job) 
     judged = judged.with_columns(operation.otherwise(pl.lit(Operation.UPDATE)).cast(pl.String).alias(Column.OPERATION))
     judged = judged.with_columns(
         *(_missing_address(t, job).alias(t.reason) for t in job.targets),
-        *(_barred(a).alias(a.reason) for a in job.written_attributes),
+        *(_withheld(a, job, frame.columns).alias(a.reason) for a in job.written_attributes),
     ).pipe(without_own_voice, job)
     sent = judged.with_columns(
         *(_sent_status(t).alias(t.part) for t in job.targets),
@@ -55,7 +57,7 @@ def decide(frame: pl.DataFrame, seen: pl.DataFrame, asked: pl.Series, job: Job) 
     befores = [_before(t).alias(t.before) for t in job.targets]
     changes = decided.filter(pl.col(Column.DECISION) == SEND).with_columns(befores)
     own = [*row_key(job), Column.LINE, Column.IDENTITY]
-    sends = [Column.OPERATION, *((Column.HANDLE, Column.KIN) if job.asks_first else ())]
+    sends = [Column.OPERATION, *((Column.HANDLE, Column.KIN, Column.BARRED) if job.asks_first else ())]
     parts = [a.part for a in job.attributes]
     parts += [c for t in job.targets for c in (t.part, t.at_column, t.source, t.before)]
     says = [Column.DECISION, Column.REASON, Column.MESSAGE, Column.WITHHELD, Column.KNOWN]
@@ -82,8 +84,9 @@ def _policy(target: Target, job: Job, columns: list[str]) -> pl.Expr:
     unproven = pl.col(target.at_column).is_null() | pl.col(target.source).is_null()
     rules.append((Reason.EVIDENCE_MISSING, status.is_in(required) & unproven))
     rules.append((Reason.RESUBSCRIBE_WITHOUT_EVIDENCE, opted_out(target, job)))
-    ambiguous = pl.col(Column.BARRED) == Reason.CONTACT_AMBIGUOUS
-    barred = pl.when(status.is_not_null() & ~(ambiguous & is_opt_out(status) & (target.group_id is None)))
+    # Of several contacts all are opted out; who is in which group, nobody can say.
+    told = [str(Reason.CONTACT_NAMED_TWICE), *([str(Reason.CONTACT_AMBIGUOUS)] if target.group_id is None else ())]
+    barred = pl.when(status.is_not_null() & ~(pl.col(Column.BARRED).is_in(told) & is_opt_out(status)))
     reasons = [pl.when(wrong).then(pl.lit(str(reason))) for reason, wrong in rules]
     return pl.coalesce(barred.then(pl.col(Column.BARRED)), *reasons, lost)
 
@@ -105,9 +108,11 @@ def _missing_address(target: Target, job: Job) -> pl.Expr:
     )
 
 
-def _barred(attribute: Attribute) -> pl.Expr:
+def _withheld(attribute: Attribute, job: Job, columns: list[str]) -> pl.Expr:
     given = pl.col(attribute.part).is_not_null() & ~pl.col(attribute.part + SAME)
-    return pl.coalesce(pl.col(attribute.reason), pl.when(given).then(pl.col(Column.BARRED)))
+    barred = pl.when(given).then(pl.col(Column.BARRED))
+    moved = [why_not_moved(attribute, job, columns)] if attribute.channels else []
+    return pl.coalesce(barred, *moved, pl.col(attribute.reason))
 
 
 def _sent_status(target: Target) -> pl.Expr:
@@ -128,7 +133,8 @@ def _sent_value(attribute: Attribute, job: Job) -> pl.Expr:
     on_create = (value != JSON_NULL) if attribute in job.sent_attributes(Operation.CREATE) else pl.lit(value=False)
     on_update = ~pl.col(attribute.part + SAME) if attribute in job.written_attributes else pl.lit(value=False)
     goes = pl.when(is_new).then(on_create).otherwise(on_update)
-    return pl.when(goes & pl.col(Column.BARRED).is_null()).then(value)
+    by_policy = pl.col(attribute.reason).is_in([str(r) for r in POLICY_REASONS]).fill_null(value=False)
+    return pl.when(goes & pl.col(Column.BARRED).is_null() & ~by_policy).then(value)
 
 
 def _told_parts(job: Job) -> list[pl.Expr]:
@@ -176,9 +182,10 @@ def _verdicts(sent: pl.DataFrame, job: Job) -> pl.DataFrame:
 
 def _said(job: Job) -> pl.Expr:
     """Whoever else is opted out with a contact is said with it: there is no record of theirs."""
-    if not job.kin:
+    if job.kin is None:
         return pl.lit("")
-    out = pl.any_horizontal(*(is_opt_out(pl.col(t.part)) for t in job.targets if t.channel), pl.lit(value=False))
+    mine = [is_opt_out(pl.col(t.part)) for t in job.targets if t.channel == job.kin]
+    out = pl.any_horizontal(*mine, pl.lit(value=False))
     others = pl.col(Column.KIN).list.len()
     said = pl.format("{} other contacts with the same address are opted out too", others)
     return pl.when(out & (others > 0)).then(said).otherwise(pl.lit(""))

@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from pipeline.destinations.ivvy.wire import Contact
     from pipeline.job import Attribute, Job
 
-CONTACTABLE = 1
 STRICTEST_KIN = (Status.OPT_OUT, "NO_MARKETING")
+RESTRICTED = (2, 3, 5)
+"""Statuses of whom an opt-out for the address has nothing to add: 4, registering, may become subscribed."""
 
 
 def wanted_of(frame: pl.DataFrame, job: Job) -> list[Wanted]:
@@ -56,13 +57,9 @@ def frame_of(found: Iterable[Found], job: Job) -> pl.DataFrame:
     return frame.with_columns(_comparable(attribute).alias(attribute.part) for attribute in job.attributes)
 
 
-def handle_of(contact: Contact, *, is_certain: bool = True) -> str:
-    """What a write needs of a contact: its id, the status that it must not lift unasked, and that its name stays.
-
-    Whoever has an external id keeps it, and one of several that may be meant is not given one.
-    """
-    named = bool(contact.externalId) or not is_certain
-    return json.dumps({"id": contact.id, "status": contact.status, "named": named})
+def handle_of(contact: Contact) -> str:
+    """What a write needs of a contact: its id, the status that it must not lift unasked, and whether we named it."""
+    return json.dumps({"id": contact.id, "status": contact.status, "named": bool(contact.externalId)})
 
 
 def _row(found: Found, job: Job, keys: Sequence[str]) -> tuple[Any, ...]:
@@ -73,14 +70,14 @@ def _row(found: Found, job: Job, keys: Sequence[str]) -> tuple[Any, ...]:
     reached = {Channel.EMAIL: bool(contact and contact.email), Channel.SMS: bool(contact and contact.phone)}
     return (
         found.wanted.identity,
-        handle_of(contact, is_certain=found.barred is None) if contact else None,
+        handle_of(contact) if contact else None,
         found.barred,
         *(_text(values.get(a.id or a.name)) for a in job.attributes),
         *(statuses.get(key) for key in keys),
         next((str(word) for word in STRICTEST_KIN if word in kin), None),
         contact is not None,
         *(reached.get(channel, False) for channel in job.channel_fields),
-        [handle_of(c) for c in found.kin if c.status == CONTACTABLE],
+        [handle_of(c) for c in found.kin if c.status not in RESTRICTED],
     )
 
 

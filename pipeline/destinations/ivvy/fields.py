@@ -56,7 +56,7 @@ def audience_of(
         groups={group.id: group.groupName for group in groups},
         implicit_opt_in=frozenset({Channel.EMAIL} if silence_subscribes else ()),
         asks_first=True,
-        kin=True,
+        kin=Channel.EMAIL,
         groups_are_apart=True,
         naming_fields=NAMES,
         open_fields={rf"{URL}[\w-]+": HTTPS},

@@ -83,6 +83,15 @@ def test_one_record_with_two_addresses_is_two_consents_and_one_outcome(site: Sit
 
 
 @pytest.mark.rule("WX-01")
+def test_a_record_of_which_one_address_failed_says_what_came_of_the_other(site: Site) -> None:
+    """The worst is its outcome; nobody has to guess whether the opt-out beside it was told."""
+    site.sandbox.faults([{"fault": "poison_row", "key": PHONE, "code": "INVALID", "message": "Row refused"}])
+    outcome = site.outcomes(site.sync(row(1, "N", phone="212 555 0101", sms="N")))["1"]
+    assert (outcome["outcome"], outcome["message"]) == ("failed", "SMS: INVALID: Row refused; EMAIL: created")
+    assert site.states() == {"ann1@example.com": "REVOKED"}
+
+
+@pytest.mark.rule("WX-01")
 def test_an_address_in_several_spellings_is_one(site: Site) -> None:
     """Case and the way a number is written make no second consent, and the strictest answer wins."""
     rows = [row(1, "", phone="(212) 555-0101", sms="Y"), row(2, "", phone="+1 212 555 0101", sms="N"), row(3)]
@@ -176,7 +185,7 @@ def test_a_state_that_is_silently_kept_is_not_applied(site: Site) -> None:
     result = site.sync(row(1, "U", phone=PHONE, sms="U"), row(2, "U"))
     outcomes = site.outcomes(result)
     assert (outcomes["1"]["outcome"], outcomes["1"]["reason"]) == ("failed", "not_applied")
-    assert outcomes["1"]["message"] == "EMAIL: UNKNOWN_STATE was sent, and the state is CONFIRMED"
+    assert outcomes["1"]["message"] == "EMAIL: UNKNOWN_STATE was sent, and the state is CONFIRMED; SMS: updated"
     assert outcomes["2"]["outcome"] == "created"
     assert site.states() == {
         "ann1@example.com": "CONFIRMED",
@@ -373,7 +382,7 @@ def test_a_run_that_failed_in_part_is_corrected_by_its_rejects(site: Site) -> No
     site.sandbox.faults([{"fault": "poison_row", "key": PHONE, "code": "INVALID", "message": "Row refused"}])
     result = site.sync(row(1, phone=PHONE, sms="Y"))
     outcome = site.outcomes(result)["1"]
-    assert (outcome["outcome"], outcome["message"]) == ("failed", "SMS: INVALID: Row refused")
+    assert (outcome["outcome"], outcome["message"]) == ("failed", "SMS: INVALID: Row refused; EMAIL: created")
     site.sandbox.faults([])
     site.sandbox.clear_requests()
     [rejected] = read_csv(site.path / "home" / "runs" / result.summary.run_id / "rejects.csv")
