@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
+from pathlib import PurePath
 from typing import Final
 
 from pipeline.model import Reason
+
+DEFAULT_HOME: Final = ".consent-sync"
 
 ADVICE: Final[dict[Reason, tuple[str, str]]] = {
     Reason.MALFORMED_RECORD: (
@@ -132,6 +136,16 @@ ADVICE: Final[dict[Reason, tuple[str, str]]] = {
         "It was sent and no usable answer came; reading back could not settle it.",
         "Run `consent-sync resume` when the destination answers again.",
     ),
-    Reason.NOT_SENT: ("The run stopped before its turn.", "Run `consent-sync resume`."),
+    Reason.NOT_SENT: (
+        "The run stopped before its turn, or lets it wait until somebody approves the plan.",
+        "Run `consent-sync resume`, or where it waits, `consent-sync apply` as the report says.",
+    ),
 }
 """Reason -> (what it means, what to do), for the report and the README."""
+
+
+def command(run_dir: str, *words: str) -> str:
+    """A command line to copy, with `--home` where the run is not under the default home."""
+    home = str(PurePath(run_dir).parent.parent)
+    more = () if home == DEFAULT_HOME else ("--home", home)
+    return shlex.join(("consent-sync", *words, *more))

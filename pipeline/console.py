@@ -1,4 +1,4 @@
-"""What a command shows on the terminal: progress, and what a run came to. Counts only, no addresses."""
+"""What a command shows on the terminal: progress, and what a run came to. Counts and masked samples, no addresses."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
+from pipeline import plan_tables
 from pipeline.advice import ADVICE
 from pipeline.model import Outcome, Reason, RunStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from pipeline.context import Progress
     from pipeline.run import Result
@@ -67,22 +69,30 @@ def show(result: Result, *, to_stderr: bool) -> None:
     planned = summary.status is RunStatus.PLANNED
     console.print(f"[bold]{summary.run_id}[/bold]  {summary.destination}  [bold]{summary.status}[/bold]")
     console.print(_outcomes(summary, planned=planned))
-    if summary.transitions:
-        console.print(_transitions(summary))
+    if summary.shown_transitions:
+        console.print(_steps(summary))
+    if summary.resubscriptions:
+        console.print(_rows(plan_tables.RESUBSCRIPTIONS, plan_tables.resubscriptions(summary), right=("contacts",)))
     if summary.reasons or summary.withheld:
         console.print(_reasons(summary))
     sent = summary.requests
     modified = summary.modified_count
-    if planned:
+    if summary.requests_to_come is not None:
+        console.print(_rows(plan_tables.GUARDS, plan_tables.guards(summary), right=("figure", "limit")))
+        for line in plan_tables.to_come(summary.requests_to_come):
+            console.print(line, markup=False, soft_wrap=True)
         console.print(f"plan hash {summary.plan_hash}")
-        console.print(f"next: consent-sync apply {summary.run_id}", markup=False, soft_wrap=True)
     else:
         console.print(
             f"requests: {sent.sent:,} sent, {sent.retried:,} of them retries; "
             f"modified: {modified.reported:,} of {modified.expected:,} expected; "
             f"{'balanced' if summary.balanced else 'NOT BALANCED: report this with the run folder'}"
         )
+    for command in summary.next:
+        console.print(f"next: {command}", markup=False, soft_wrap=True)
     console.print(f"report: {summary.report}", markup=False, soft_wrap=True)
+    for note in result.notes:
+        _console(to_stderr=True).print(f"note: {note}", markup=False, soft_wrap=True)
     if result.error is not None:
         _console(to_stderr=True).print(f"consent-sync: {result.error}", markup=False, soft_wrap=True)
 
@@ -112,13 +122,25 @@ def _table(*columns: str) -> Table:
     return table
 
 
-def _transitions(summary: Summary) -> Table:
-    table = _table("consent", "from", "to")
-    table.add_column("contacts", justify="right")
-    for label, steps in summary.transitions.items():
-        for step, count in steps.items():
-            before, _, after = step.partition("->")
-            table.add_row(label, before, after, f"{count:,}")
+def _steps(summary: Summary) -> Table:
+    rows = ((*ends, f"{count:,}", examples) for *ends, count, examples in plan_tables.steps(summary))
+    return _rows(plan_tables.STEPS, rows, right=("contacts",))
+
+
+def _rows(columns: tuple[str, ...], rows: Iterable[Sequence[str]], *, right: tuple[str, ...]) -> Table:
+    """A table whose last column takes what room there is."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in columns:
+        last = column == columns[-1]
+        table.add_column(
+            column,
+            justify="right" if column in right else "left",
+            no_wrap=not last,
+            overflow="fold",
+            ratio=1 if last else None,
+        )
+    for row in rows:
+        table.add_row(*(escape(cell) for cell in row))
     return table
 
 

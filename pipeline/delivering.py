@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
 from pipeline import mapping_file
 from pipeline.destinations.interface import Delivery
 from pipeline.errors import GuardTripped, Refused
-from pipeline.model import BatchState, Column, RunStatus
-from pipeline.stages.batch import OPT_OUT_PHASE, OTHER_PHASE
+from pipeline.model import BatchState, Column, Extent, RunStatus
+from pipeline.stages.batch import OPT_OUT_PHASE, PHASES
 from pipeline.stages.deliver import Batch, Deliverer
 from pipeline.stages.outcomes import settle_items
 from pipeline.stages.record import Teller, told
@@ -25,8 +25,11 @@ if TYPE_CHECKING:
     from pipeline.session import Session
 
 
-def deliver(run: Run, session: Session, *, watchful: bool) -> None:
-    """Settles what is not settled yet or unknown. Raises what stopped it, after the batches in flight."""
+PHASES_OF: Final = {Extent.OPT_OUTS: (OPT_OUT_PHASE,), Extent.WHOLE: PHASES}
+
+
+def deliver(run: Run, session: Session, extent: Extent, *, watchful: bool) -> None:
+    """Settles what of `extent` is not settled yet or unknown. Raises what stopped it, after the batches in flight."""
     done = run.ledger.batches(run.folder.run_id)
     total = run.manifest.batches
     count = sum(row.clear for row in done.values())
@@ -40,7 +43,7 @@ def deliver(run: Run, session: Session, *, watchful: bool) -> None:
         run.job, session, run.ledger, run.folder.run_id, run.context.stop, run.context.clock, settled, watchful
     )
     try:
-        for phase in (OPT_OUT_PHASE, OTHER_PHASE):
+        for phase in PHASES_OF[extent]:
             deliverer.deliver(_batches(run, phase, done))
     except Refused as error:
         placed = _placed(error, run, session)

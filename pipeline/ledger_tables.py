@@ -62,6 +62,19 @@ LINKS: Final = sa.Table(
     sa.Column("link", sa.Text, nullable=False),
 )
 
+PERMITS: Final = sa.Table(
+    "permits",
+    METADATA,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("run_id", sa.String, nullable=False, index=True),
+    sa.Column("extent", sa.String, nullable=False),
+    sa.Column("approved_hash", sa.String),
+    sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+)
+"""How much of a plan was let through, each time somebody asked for it, and the hash that they approved it by."""
+CORRECTIONS: Final = sa.Table("corrections", METADATA, sa.Column("run_id", sa.String, primary_key=True))
+"""Runs of a rejects file: how many records it has says nothing of the mapping's exports."""
+
 SETTLE: Final = (
     BATCHES.update()
     .where(

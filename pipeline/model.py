@@ -87,6 +87,14 @@ class RunStatus(StrEnum):
     INTERRUPTED = "interrupted"
 
 
+class Extent(StrEnum):
+    """How much of a plan may be carried out."""
+
+    OPT_OUTS = "opt-outs"
+    """Only the items that do nothing but opt out; the rest waits."""
+    WHOLE = "whole"
+
+
 class Column:
     """Columns of the frames that pass from stage to stage; those of parts are named by `binding`."""
 

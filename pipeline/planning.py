@@ -1,24 +1,25 @@
-"""Makes a plan: reads the export into shards, decides every record, and seals the result with a hash."""
+"""Makes a plan: reads the export into shards, and decides every record; `sealing` adds up and seals."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
 from pipeline.destinations.interface import audience_json
 from pipeline.errors import ExportError, MappingErrors
-from pipeline.model import Column, Operation, Outcome, RunStatus
+from pipeline.model import Column, Operation, Outcome
 from pipeline.rejects import MALFORMED, REJECT_COLUMNS
-from pipeline.run_folder import GuardFigure, Manifest, RunFolder
+from pipeline.run_folder import RunFolder
+from pipeline.sealing import Planned
 from pipeline.stages import records, suppress
-from pipeline.stages.batch import batch
+from pipeline.stages.batch import OPT_OUT_PHASE, batch
 from pipeline.stages.fold import fold, hold_against
-from pipeline.stages.guard import Figures, judge
+from pipeline.stages.guard import Figures
 from pipeline.stages.map import identity_of, map_records
+from pipeline.stages.reconcile import permits_something
 from pipeline.stages.resolve import decide
 from pipeline.stages.seen import one_row_per_identity
 from pipeline.stages.split import by_address, gather
@@ -26,7 +27,7 @@ from pipeline.stages.told import against_state, to_ask
 from pipeline.stages.validate import validate
 from pipeline.state import BUCKETS, State, bucket_of, buckets_of_shard
 from pipeline.subject import export_of
-from pipeline.summary import opt_out_of_opt_in, opted_out_kin, raised_to_opt_in, transitions
+from pipeline.summary import opt_out_of_opt_in, opted_in, opted_out, opted_out_kin, raised_to_opt_in, transitions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -59,16 +60,6 @@ class Draft:
     full: bool
     begun_at: datetime
     """Before anything was read: whatever is written to the destination from now on makes the plan stale."""
-
-
-@dataclass(frozen=True, slots=True)
-class Planned:
-    """What a shard would do, in numbers."""
-
-    figures: Figures
-    transitions: dict[str, dict[str, int]]
-    batches: int
-    items: int
 
 
 def draft(request: Request, subject: Subject, context: Context) -> Draft:
@@ -150,16 +141,26 @@ def plan_shard(draft: Draft, shard: int, context: Context, session: Session) -> 
     whole = pl.concat([decided, *apart]).sort(Column.RECORD)
     draft.folder.write_parquet(draft.folder.plan_file("records", shard), whole)
     draft.folder.write_parquet(draft.folder.plan_file("items", shard), items)
-    rejected = whole.filter(pl.col(Column.DECISION) == Outcome.REJECTED).height
+    figures = _figures(whole, items, int(resolved.decided.get_column(Column.KNOWN).sum()), job)
+    looked_at = items.filter(permits_something(job)) if "destination" in job.policy.witnesses else items.clear()
+    foretold = session.destination.foretell(job, items, looked_at)
+    batches = items.get_column(Column.BATCH).n_unique()
+    ahead = items.filter(pl.col(Column.PHASE) == OPT_OUT_PHASE).height
+    return Planned(figures, transitions(items, job), batches, items.height, ahead, foretold)
+
+
+def _figures(decided: pl.DataFrame, items: pl.DataFrame, known: int, job: Job) -> Figures:
+    """What the guards look at. Who is opted out with somebody who shares the address counts like anybody else."""
     kin = sum(opted_out_kin(items, target, job) for target in job.targets)
-    figures = Figures(
-        read=whole.height,
-        rejected=rejected,
-        known=int(resolved.decided.get_column(Column.KNOWN).sum()) + kin,
+    return Figures(
+        read=decided.height,
+        rejected=decided.filter(pl.col(Column.DECISION) == Outcome.REJECTED).height,
+        known=known + kin,
         opt_outs=items.filter(opt_out_of_opt_in(job)).height + kin,
         opt_ins=items.filter(raised_to_opt_in(job)).height,
+        all_opt_outs=items.filter(opted_out(job)).height + kin,
+        all_opt_ins=items.filter(opted_in(job)).height,
     )
-    return Planned(figures, transitions(items, job), items.get_column(Column.BATCH).n_unique(), items.height)
 
 
 def _suppression(draft: Draft) -> suppress.Suppression | None:
@@ -186,49 +187,6 @@ def _suppression(draft: Draft) -> suppress.Suppression | None:
 def _malformed(draft: Draft) -> Iterable[pl.DataFrame]:
     path = draft.folder.path / "source" / MALFORMED
     return (records.malformed(pl.read_parquet(path)),) if path.exists() else ()
-
-
-def seal(draft: Draft, shards: Sequence[Planned], history: Sequence[int]) -> Manifest:
-    """Judges the guards and writes the manifest with the plan's hash."""
-    figures = Figures(
-        read=sum(s.figures.read for s in shards),
-        rejected=sum(s.figures.rejected for s in shards),
-        known=sum(s.figures.known for s in shards),
-        opt_outs=sum(s.figures.opt_outs for s in shards),
-        opt_ins=sum(s.figures.opt_ins for s in shards),
-    )
-    judged = judge(figures, draft.job.guards, history)
-    steps: dict[str, dict[str, int]] = {}
-    for shard in shards:
-        for label, counts in shard.transitions.items():
-            mine = steps.setdefault(label, {})
-            for step, count in counts.items():
-                mine[step] = mine.get(step, 0) + count
-    manifest = Manifest(
-        run_id=draft.folder.run_id,
-        status=RunStatus.PLANNED,
-        destination=draft.job.destination,
-        account=draft.job.account,
-        audience=draft.audience.name,
-        mapping=str(draft.file.path),
-        mapping_sha256=draft.file.sha256,
-        export=str(draft.export.container.path),
-        export_sha256=draft.export.sha256,
-        shards=draft.shards,
-        read=figures.read,
-        plan_hash="",
-        planned_at=draft.begun_at.isoformat(),
-        guards=[
-            GuardFigure(name=g.name, limit=g.limit, figure=g.figure, says=g.says, tripped=g.tripped) for g in judged
-        ],
-        transitions=steps,
-        batches=sum(s.batches for s in shards),
-        items=sum(s.items for s in shards),
-        versions={name: version(name) for name in ("consent-sync", "polars", "phonenumbers", "email-validator")},
-    )
-    manifest.plan_hash = draft.folder.sealed_hash(manifest)
-    draft.folder.write_manifest(manifest)
-    return manifest
 
 
 def require_complete(draft: Draft, read_records: int, shards: Sequence[Planned]) -> None:

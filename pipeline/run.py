@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from pipeline import delivering, lock, mapping_file, planning, reporting
-from pipeline.errors import ConsentSyncError, DestinationBusy, GuardTripped, RunFolderError
+from pipeline import approval, delivering, lock, mapping_file, origins, planning, reporting, sealing
+from pipeline.errors import ConsentSyncError, DestinationBusy, RunFolderError
 from pipeline.ledger import Ledger
-from pipeline.model import RunStatus
+from pipeline.model import Extent, RunStatus
 from pipeline.run_folder import Manifest, RunFolder, restrict_new_files
 from pipeline.session import connect
 from pipeline.subject import Subject, bound, destination_of, job_as_planned, renamed
@@ -25,15 +25,14 @@ if TYPE_CHECKING:
     from pipeline.session import Session
     from pipeline.summary import Summary
 
-SHORTEST_APPROVAL = 12
-
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a command came to: its summary, and what stopped it, if anything did."""
+    """What a command came to: its summary, what stopped it, if anything did, and what is worth knowing besides."""
 
     summary: Summary
     error: ConsentSyncError | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def exit_code(self) -> int:
@@ -54,6 +53,15 @@ class Run:
     ledger: Ledger
 
 
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """What somebody who applies or resumes a plan lets it do, and the hash they approved it by."""
+
+    extent: Extent
+    approved_hash: str | None
+    notes: tuple[str, ...]
+
+
 def plan(request: Request, context: Context) -> Result:
     """Everything but the writing: the run folder with the plan, its figures and its hash. Sends no mutation."""
     file = mapping_file.load(request.mapping)
@@ -62,7 +70,7 @@ def plan(request: Request, context: Context) -> Result:
         with suppress(DestinationBusy), lock.holding(context.home, job.destination, job.account):
             _record_earlier(job, context, ledger)
         run = _plan(request, Subject(file, job, audience), context, ledger, session)
-        return Result(reporting.write_plan(run), _tripped(run.manifest))
+        return Result(reporting.write_plan(run), approval.stopped_by_guards(run.folder, run.manifest))
 
 
 def sync(request: Request, context: Context) -> Result:
@@ -76,27 +84,43 @@ def sync(request: Request, context: Context) -> Result:
         _record_earlier(job, context, ledger)
         run = _plan(request, Subject(file, job, audience), context, ledger, session)
         held.name(run.folder.run_id)
-        if (error := _tripped(run.manifest)) is not None:
+        if (error := approval.stopped_by_guards(run.folder, run.manifest)) is not None:
             return Result(reporting.write_stopped(run), error)
-        return _carry_out(run, session, watchful=False)
+        ledger.permit(run.folder.run_id, Extent.WHOLE, None, context.clock())
+        return _carry_out(run, session, Extent.WHOLE, watchful=False)
 
 
-def apply(run_id: str, context: Context, *, approve: str | None = None) -> Result:
-    """Carries out exactly the plan of a run. `approve`: the plan's hash; it lets tripped guards pass."""
+def apply(run_id: str, context: Context, *, approve: str | None = None, extent: Extent = Extent.WHOLE) -> Result:
+    """Carries out exactly the plan of a run, or its opt-outs while the rest waits.
+
+    `approve`: the plan's hash; it lets tripped guards pass. Raises RunFolderError where the export or the mapping has
+    changed since.
+    """
     folder, manifest = existing(run_id, context)
-    _require_approval(manifest, approve)
-    return _go_on(folder, manifest, context)
+    approval.require_approval(folder, manifest, approve, extent)
+    begun, permitted = _standing(folder, context)
+    if begun and extent is Extent.OPT_OUTS and permitted is not Extent.OPT_OUTS:
+        raise RunFolderError(
+            f"run {folder.run_id} has begun to send all of its plan, so its opt-outs cannot go by themselves; "
+            f"`consent-sync resume {folder.run_id}` goes on"
+        )
+    notes = origins.require_same(manifest, begun=begun)
+    return _go_on(folder, manifest, context, Leave(extent, manifest.plan_hash if approve else None, notes))
 
 
 def resume(run_id: str, context: Context) -> Result:
-    """Goes on after a crash or an outage: reads back what was in flight before anything is sent again."""
+    """Goes on after a crash or an outage: reads back what was in flight before anything is sent again.
+
+    It finishes what was begun, whatever became of export and mapping, and nothing that still waits for an approval.
+    """
     folder, manifest = existing(run_id, context)
-    if manifest.status in {RunStatus.PLANNED, RunStatus.STOPPED}:
-        with _ledger(context) as ledger:
-            begun = bool(ledger.batches(folder.run_id))
-        if not begun:
-            _require_approval(manifest, None)
-    return _go_on(folder, manifest, context)
+    begun, permitted = _standing(folder, context)
+    notes: tuple[str, ...] = ()
+    if not begun:
+        if permitted is None and manifest.status in {RunStatus.PLANNED, RunStatus.STOPPED}:
+            approval.require_approval(folder, manifest, None, Extent.WHOLE)
+        notes = origins.require_same(manifest, begun=False)
+    return _go_on(folder, manifest, context, Leave(permitted or Extent.WHOLE, None, notes))
 
 
 def report(run_id: str, context: Context) -> Result:
@@ -137,27 +161,36 @@ def _plan(request: Request, subject: Subject, context: Context, ledger: Ledger, 
     ]
     planning.require_complete(draft, count, shards)
     history = ledger.history(subject.job.destination, subject.job.account, subject.job.mapping)
-    manifest = perform("guard", lambda: planning.seal(draft, shards, history))
+    manifest = perform("guard", lambda: sealing.seal(draft, shards, history, session))
     ledger.add_run(manifest, subject.job.mapping)
     ledger.log_requests(manifest.run_id, session.take_log())
     return Run(draft.folder, manifest, subject.job, context, ledger)
 
 
-def _carry_out(run: Run, session: Session, *, watchful: bool) -> Result:
+def _standing(folder: RunFolder, context: Context) -> tuple[bool, Extent | None]:
+    """Whether something of a run was sent, and how much was let through."""
+    with _ledger(context) as ledger:
+        return bool(ledger.batches(folder.run_id)), ledger.permitted(folder.run_id)
+
+
+def _carry_out(run: Run, session: Session, extent: Extent, *, watchful: bool) -> Result:
     """deliver -> reconcile -> record -> report. What stops delivery is reported, and returned with the summary.
 
     `watchful`: the plan is not of this moment, so permissions are compared with the destination once more.
     """
-    perform, error = run.context.perform, None
+    perform = run.context.perform
+    error: ConsentSyncError | None = None
     # Until it is recorded what came of it, the run counts as killed, should it be.
     run.ledger.set_status(run.folder.run_id, str(RunStatus.PLANNED), None)
-    status = None
+    status: RunStatus | None = None
     try:
-        perform("deliver", lambda: delivering.deliver(run, session, watchful=watchful))
+        perform("deliver", lambda: delivering.deliver(run, session, extent, watchful=watchful))
     except ConsentSyncError as stopped:
         error, status = stopped, delivering.status_after(stopped)
     finally:
         run.ledger.log_requests(run.folder.run_id, session.take_log())
+    if error is None and len(run.ledger.batches(run.folder.run_id)) < run.manifest.batches:
+        error, status = approval.rest_waits(run.folder, run.manifest), RunStatus.STOPPED
     perform("record", lambda: delivering.record(run))
     summary = perform("report", lambda: reporting.write(run, status))
     return Result(summary, error)
@@ -171,7 +204,7 @@ def existing(run_id: str, context: Context) -> tuple[RunFolder, Manifest]:
     return folder, manifest
 
 
-def _go_on(folder: RunFolder, manifest: Manifest, context: Context) -> Result:
+def _go_on(folder: RunFolder, manifest: Manifest, context: Context, leave: Leave) -> Result:
     file = mapping_file.load(folder.path / "mapping.yaml")
     with (
         _ledger(context) as ledger,
@@ -192,30 +225,9 @@ def _go_on(folder: RunFolder, manifest: Manifest, context: Context) -> Result:
                 f"run {later} has written to this destination since {folder.run_id} was planned; its plan is stale: "
                 "plan the export again"
             )
-        return _carry_out(Run(folder, manifest, job, context, ledger), session, watchful=True)
-
-
-def _tripped(manifest: Manifest) -> GuardTripped | None:
-    if not manifest.tripped:
-        return None
-    said = "; ".join(f"{guard.name}: {guard.says} (limit {guard.limit:g})" for guard in manifest.tripped)
-    return GuardTripped(
-        f"stopped by its guards, nothing was sent: {said}. Look at the plan; if it is right, "
-        f"`consent-sync apply {manifest.run_id} --approve {manifest.plan_hash[:SHORTEST_APPROVAL]}` carries it out"
-    )
-
-
-def _require_approval(manifest: Manifest, approve: str | None) -> None:
-    """Raises RunFolderError for another plan's hash, GuardTripped where a tripped guard has no approval."""
-    if approve is None:
-        if (error := _tripped(manifest)) is not None:
-            raise error
-        return
-    if len(approve) < SHORTEST_APPROVAL or not manifest.plan_hash.startswith(approve.lower()):
-        raise RunFolderError(
-            f"the plan of run {manifest.run_id} has the hash {manifest.plan_hash[:SHORTEST_APPROVAL]}, not "
-            f"{approve[:SHORTEST_APPROVAL]}; nothing was sent; look at the plan again and approve its own hash"
-        )
+        ledger.permit(folder.run_id, leave.extent, leave.approved_hash, context.clock())
+        result = _carry_out(Run(folder, manifest, job, context, ledger), session, leave.extent, watchful=True)
+        return replace(result, notes=leave.notes)
 
 
 @contextmanager

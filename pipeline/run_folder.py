@@ -23,6 +23,8 @@ from typing import TYPE_CHECKING, Any, Final
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pipeline.errors import RunFolderError, StorageError
+from pipeline.forecast import Forecast
+from pipeline.guard_figure import GuardFigure
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -35,18 +37,6 @@ FILE_MODE: Final = 0o600
 MANIFEST: Final = "manifest.json"
 PLANNED_FROM: Final = ("mapping.yaml", "audience.json", "header.json")
 """Beside the plan's own files, what its hash covers."""
-
-
-class GuardFigure(BaseModel):
-    """A guard with its figure, as the plan shows it."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    name: str
-    limit: float
-    figure: float | None
-    says: str
-    tripped: bool
 
 
 class Manifest(BaseModel):
@@ -74,6 +64,11 @@ class Manifest(BaseModel):
     """Mutating requests that the plan asks for."""
     items: int = 0
     """Contacts that the plan sends."""
+    ahead: int = 0
+    """Of them, those of which the plan does nothing but opt out: `--only opt-outs` sends these."""
+    forecast: Forecast = Field(default_factory=Forecast)
+    corrects: bool = False
+    """Whether the export is a rejects file: its size says nothing of how large an export usually is."""
     versions: dict[str, str] = Field(default_factory=dict)
 
     @property

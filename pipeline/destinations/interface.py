@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import httpx
     import polars as pl
 
+    from pipeline.destinations.foretelling import Foretold
     from pipeline.job import Job
     from pipeline.model import Operation, Reason
 
@@ -221,6 +222,10 @@ class Destination(Protocol):
 
     def encode(self, job: Job, operation: Operation) -> pl.Expr:
         """An expression over a resolved frame that builds each row's wire JSON from that row alone."""
+        ...
+
+    def foretell(self, job: Job, items: pl.DataFrame, looked_at: pl.DataFrame) -> Foretold:
+        """What delivering the batches takes, and reading back the batches of `looked_at`, a part of `items`."""
         ...
 
     def deliver(self, job: Job, items: pl.DataFrame, send: Send) -> Delivery:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 Witness = Literal["export", "state", "destination"]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Number = Annotated[int, Field(ge=0)]
 
 
 class Source(Section):
@@ -126,6 +127,17 @@ class Delivery(Section):
     """The fastest pace; left out: what the vendor allows, else as fast as the destination answers."""
 
 
+class FirstRun(Section):
+    """Limits where no run of this mapping has finished before, so that there is no usual number of records."""
+
+    max_rows: Number | None = None
+    """How many records the export may have; left out: not looked at."""
+    max_opt_outs: Number | None = None
+    """How many contacts may be opted out; left out: not looked at."""
+    max_opt_ins: Number | None = None
+    """How many contacts may be opted in; left out: not looked at."""
+
+
 class Guards(Section):
     """Limits that stop the run before the first write."""
 
@@ -137,6 +149,12 @@ class Guards(Section):
     """The share of the records that may be rejected; 1 switches the guard off."""
     row_count_change: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = 0.30
     """How far the number of records may be from the median of the last runs, as a share of it; null: not looked at."""
+    max_opt_outs: Number | None = None
+    """How many contacts may be opted out, whatever they were before and however few there are; null: not looked at."""
+    max_opt_ins: Number | None = None
+    """How many contacts may be opted in, whatever they were before and however few there are; null: not looked at."""
+    first_run: FirstRun | None = None
+    """Limits where no run of this mapping has finished before, beside all others."""
 
 
 class Mapping(Section):

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 from pipeline.advice import ADVICE
+from pipeline.masking import mask
 from pipeline.model import UNDELIVERED, Column, Outcome, Reason
-from pipeline.stages.report.masking import mask
 from pipeline.stages.report.view import CauseRow, Example
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ class Causes:
     def _row(self, reason: str, records: int, parts: int, *, waiting: bool) -> CauseRow:
         meaning, advice = _ADVICE.get(reason, ("", ""))
         if waiting and reason == Reason.NOT_SENT:
-            meaning, advice = "The guards stopped the run before anything was sent.", "See what to do next, above."
+            meaning, advice = "It waits until somebody approves the plan.", "See what to do next, above."
         places = sorted(self._places.get(reason, {}).items(), key=lambda place: (-place[1], place[0]))
         if len(places) > PLACES:
             others = places[PLACES:]

@@ -1,0 +1,89 @@
+"""Adds up what the shards of a plan would do, judges the guards, and seals the plan with a hash."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import reduce
+from importlib.metadata import version
+from operator import add
+from typing import TYPE_CHECKING
+
+from pipeline.destinations.foretelling import Foretold
+from pipeline.forecast import forecast
+from pipeline.guard_figure import GuardFigure
+from pipeline.model import RunStatus
+from pipeline.rejects import REJECT_COLUMNS
+from pipeline.run_folder import Manifest
+from pipeline.stages.guard import Figures, Past, judge
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pipeline.planning import Draft
+    from pipeline.session import Session
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """What a part of a plan would do, in numbers."""
+
+    figures: Figures = field(default_factory=lambda: Figures(0, 0, 0, 0, 0))
+    transitions: dict[str, dict[str, int]] = field(default_factory=dict)
+    batches: int = 0
+    items: int = 0
+    ahead: int = 0
+    foretold: Foretold = field(default_factory=Foretold)
+
+    def __add__(self, other: Planned) -> Planned:
+        """What two parts would do together."""
+        steps = {label: dict(counts) for label, counts in self.transitions.items()}
+        for label, counts in other.transitions.items():
+            mine = steps.setdefault(label, {})
+            for step, count in counts.items():
+                mine[step] = mine.get(step, 0) + count
+        return Planned(
+            self.figures + other.figures,
+            steps,
+            self.batches + other.batches,
+            self.items + other.items,
+            self.ahead + other.ahead,
+            self.foretold + other.foretold,
+        )
+
+
+def seal(draft: Draft, shards: Sequence[Planned], counts: Sequence[int], session: Session) -> Manifest:
+    """Judges the guards and writes the manifest with the plan's hash. `counts`: records of the last finished runs."""
+    whole = reduce(add, shards, Planned())
+    corrects = set(REJECT_COLUMNS) <= set(draft.export.header)
+    judged = judge(whole.figures, draft.job.guards, Past(counts, corrects))
+    answers = [attempt.seconds for attempt in session.log if attempt.status is not None]
+    size = whole.items, whole.batches
+    manifest = Manifest(
+        run_id=draft.folder.run_id,
+        status=RunStatus.PLANNED,
+        destination=draft.job.destination,
+        account=draft.job.account,
+        audience=draft.audience.name,
+        mapping=str(draft.file.path),
+        mapping_sha256=draft.file.sha256,
+        export=str(draft.export.container.path),
+        export_sha256=draft.export.sha256,
+        shards=draft.shards,
+        read=whole.figures.read,
+        plan_hash="",
+        planned_at=draft.begun_at.isoformat(),
+        guards=[
+            GuardFigure(name=g.name, limit=g.limit, figure=g.figure, says=g.says, tripped=g.tripped, unit=g.unit)
+            for g in judged
+        ],
+        transitions=whole.transitions,
+        batches=whole.batches,
+        items=whole.items,
+        ahead=whole.ahead,
+        forecast=forecast(whole.foretold, size, draft.job.delivery, session.destination.limits, answers),
+        corrects=corrects,
+        versions={name: version(name) for name in ("consent-sync", "polars", "phonenumbers", "email-validator")},
+    )
+    manifest.plan_hash = draft.folder.sealed_hash(manifest)
+    draft.folder.write_manifest(manifest)
+    return manifest
