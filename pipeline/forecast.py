@@ -38,7 +38,7 @@ class Forecast(BaseModel):
     @property
     def said_time(self) -> str:
         """How long they take, in words."""
-        return duration(self.seconds)
+        return duration(self.seconds) if self.seconds >= 1 else "a second"
 
 
 def forecast(

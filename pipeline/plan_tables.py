@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pipeline.summary import Summary
 
 STEPS = ("consent", "from", "to", "contacts", "for example")
-RESUBSCRIPTIONS = ("consent", "contacts", "record", "was", "becomes", "new consent of", "source")
+RESUBSCRIPTIONS = ("re-subscription of", "contacts", "record", "was", "becomes", "new consent of", "source")
 GUARDS = ("guard", "figure", "limit", "", "what it found")
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 FEWEST: Final = 100
 """A share of fewer contacts or records than these says little: it is judged only by a limit that the mapping names."""
+TOO_FEW: Final = "; too few to judge by"
 FIRST_RUN: Final = "first_run"
 OF_THE_REST: Final = frozenset({"max_opt_in_share", "max_opt_ins", f"{FIRST_RUN}.max_opt_ins", "max_reject_share"})
 """Guards that speak against opt-ins or for rejected records: the opt-outs of a plan need not wait for them."""
@@ -92,10 +93,12 @@ def _shares(figures: Figures, guards: Guards, past: Past) -> Iterator[Judged]:
     }
     for name, (count, of, whom, what) in shares.items():
         share = count / of if of else 0.0
-        # Rejected again is what a record may be that nobody could correct; it stops nobody else.
-        judged = of >= _fewest(name, guards) and not (past.corrects and name == "max_reject_share")
         says = f"{count:,} of {of:,} {whom} ({percent(share)}) {what}"
-        yield Judged(name, getattr(guards, name), share if judged else None, says)
+        why_not = TOO_FEW if of < _fewest(name, guards) else ""
+        if past.corrects and name == "max_reject_share":
+            # What nobody could correct is rejected again; that stops nobody else.
+            why_not = "; of a rejects file, which is nothing unusual"
+        yield Judged(name, getattr(guards, name), None if why_not else share, f"{says}{why_not}")
 
 
 def _counts(figures: Figures, guards: Guards, past: Past) -> Iterator[Judged]:
@@ -131,7 +134,7 @@ def _change(read: int, limit: float, fewest: int, past: Past) -> Judged:
     change = abs(read - usual) / usual
     than = f"{percent(change)} {'fewer' if read < usual else 'more'}" if change else "no change"
     says = f"{records}, usually {usual:,.0f}: {than}"
-    return Judged(name, limit, change if usual >= fewest else None, says)
+    return Judged(name, limit, change, says) if usual >= fewest else Judged(name, limit, None, f"{says}{TOO_FEW}")
 
 
 def _fewest(name: str, guards: Guards) -> int:
@@ -142,4 +145,4 @@ def percent(share: float) -> str:
     """`38 %`, `2.3 %`, `<0.1 %`."""
     if 0 < share < 0.001:
         return "<0.1 %"
-    return f"{100 * share:,.1f}".removesuffix(".0") + " %"
+    return f"{100 * share:,.{0 if share >= 1 else 1}f}".removesuffix(".0") + " %"

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import polars as pl
 
 from pipeline.destinations.foretelling import Foretold
 from pipeline.destinations.ivvy import wire
 from pipeline.destinations.ivvy.calls import AUTO_FROM
-from pipeline.model import Column
+from pipeline.model import Column, Operation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pipeline.destinations.ivvy.options import Options
-
-LOOK_UPS: Final = 3
-"""Calls that reading a contact back takes: by its identity, with its statuses, and others who share its address."""
 
 
 def foretell(items: pl.DataFrame, looked_at: pl.DataFrame, options: Options) -> Foretold:
@@ -27,9 +24,11 @@ def foretell(items: pl.DataFrame, looked_at: pl.DataFrame, options: Options) -> 
         for action, count in calls.items():
             found += _made(action, count, options)
     reading = Foretold()
-    for count in looked_at.group_by(Column.BATCH).len().get_column("len"):
-        for _ in range(LOOK_UPS):
-            reading += _made(wire.GET, count, options)
+    known = (pl.col(Column.OPERATION) == Operation.UPDATE).sum()
+    for _, count, updates in looked_at.group_by(Column.BATCH).agg(pl.len(), known.alias("known")).iter_rows():
+        # By its identity, others who share its address, and with its statuses who is there.
+        reading += _made(wire.LIST, count, options) + _made(wire.LIST, count, options)
+        reading += _made(wire.GET, updates, options)
     looks = sum(reading.requests.values())
     return found + Foretold(waiting_seconds=reading.waiting_seconds, looks=looks)
 

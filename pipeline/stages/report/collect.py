@@ -147,6 +147,7 @@ def _guard(guard: GuardFigure, tripped: Judgement) -> GuardRow:
         reach = 1.25 * max(guard.figure, guard.limit)
         bar = (guard.figure / reach, guard.limit / reach)
     return GuardRow(
+        name=guard.name,
         title=guard.title,
         says=guard.sentence if guard.tripped else guard.says,
         judgement=tripped if guard.tripped else judgement,

@@ -123,13 +123,14 @@ class Judgement(StrEnum):
     TRIPPED = "over the limit"
     APPROVED = "over the limit, approved"
     WITHIN = "within the limit"
-    NOT_JUDGED = "not judged: too little to compare with"
+    NOT_JUDGED = "not judged"
 
 
 @dataclass(frozen=True, slots=True)
 class GuardRow:
     """A guard. `bar`: figure and limit as parts of the bar's length; None where there is nothing to draw."""
 
+    name: str
     title: str
     says: str
     judgement: Judgement
