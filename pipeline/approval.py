@@ -43,10 +43,17 @@ def rest_waits(folder: RunFolder, manifest: Manifest) -> GuardTripped | None:
     if not manifest.tripped:
         return None
     return GuardTripped(
-        f"the opt-outs of run {manifest.run_id} went, and nothing else was sent, since its guards hold back the rest: "
-        f"{said(manifest.tripped)}. Look at the plan; if it is right, `{approving(folder, manifest)}` carries out the "
-        "rest"
+        f"the opt-outs of run {manifest.run_id} went, and nothing else was sent{_but_for(manifest)}, since its guards "
+        f"hold back the rest: {said(manifest.tripped)}. Look at the plan; if it is right, "
+        f"`{approving(folder, manifest)}` carries out the rest"
     )
+
+
+def _but_for(manifest: Manifest) -> str:
+    """Whose opt-out waits with the rest, because the same contact also permits something."""
+    if not manifest.mixed:
+        return ""
+    return f" ({manifest.mixed:,} contacts who opt out of one thing and not of another wait with it)"
 
 
 def approving(folder: RunFolder, manifest: Manifest, *more: str) -> str:

@@ -88,7 +88,9 @@ def show(result: Result, *, to_stderr: bool) -> None:
             f"modified: {modified.reported:,} of {modified.expected:,} expected; "
             f"{'balanced' if summary.balanced else 'NOT BALANCED: report this with the run folder'}"
         )
-    for command in summary.next:
+    # What a finished run leaves to correct is in its report; a log needs the command only where something waits.
+    waits = summary.status not in {RunStatus.COMPLETED, RunStatus.PARTIAL} or summary.rows.unknown
+    for command in summary.next if waits else ():
         console.print(f"next: {command}", markup=False, soft_wrap=True)
     console.print(f"report: {summary.report}", markup=False, soft_wrap=True)
     for note in result.notes:
@@ -123,8 +125,10 @@ def _table(*columns: str) -> Table:
 
 
 def _steps(summary: Summary) -> Table:
-    rows = ((*ends, f"{count:,}", examples) for *ends, count, examples in plan_tables.steps(summary))
-    return _rows(plan_tables.STEPS, rows, right=("contacts",))
+    """With examples, where somebody is to judge a plan by them."""
+    shown = None if summary.requests_to_come is not None else -1
+    rows = ((*ends, f"{count:,}", examples)[:shown] for *ends, count, examples in plan_tables.steps(summary))
+    return _rows(plan_tables.STEPS[:shown], rows, right=("contacts",))
 
 
 def _rows(columns: tuple[str, ...], rows: Iterable[Sequence[str]], *, right: tuple[str, ...]) -> Table:

@@ -15,7 +15,7 @@ from pipeline.rejects import MALFORMED, REJECT_COLUMNS
 from pipeline.run_folder import RunFolder
 from pipeline.sealing import Planned
 from pipeline.stages import records, suppress
-from pipeline.stages.batch import OPT_OUT_PHASE, batch
+from pipeline.stages.batch import MIXED_PHASE, OPT_OUT_PHASE, batch
 from pipeline.stages.fold import fold, hold_against
 from pipeline.stages.guard import Figures
 from pipeline.stages.map import identity_of, map_records
@@ -145,8 +145,8 @@ def plan_shard(draft: Draft, shard: int, context: Context, session: Session) -> 
     looked_at = items.filter(permits_something(job)) if "destination" in job.policy.witnesses else items.clear()
     foretold = session.destination.foretell(job, items, looked_at)
     batches = items.get_column(Column.BATCH).n_unique()
-    ahead = items.filter(pl.col(Column.PHASE) == OPT_OUT_PHASE).height
-    return Planned(figures, transitions(items, job), batches, items.height, ahead, foretold)
+    ahead, mixed = (items.filter(pl.col(Column.PHASE) == phase).height for phase in (OPT_OUT_PHASE, MIXED_PHASE))
+    return Planned(figures, transitions(items, job), batches, items.height, ahead, mixed, foretold)
 
 
 def _figures(decided: pl.DataFrame, items: pl.DataFrame, known: int, job: Job) -> Figures:

@@ -66,6 +66,8 @@ class Manifest(BaseModel):
     """Contacts that the plan sends."""
     ahead: int = 0
     """Of them, those of which the plan does nothing but opt out: `--only opt-outs` sends these."""
+    mixed: int = 0
+    """Those who opt out of one thing and not of another: their opt-out does not go ahead."""
     forecast: Forecast = Field(default_factory=Forecast)
     corrects: bool = False
     """Whether the export is a rejects file: its size says nothing of how large an export usually is."""

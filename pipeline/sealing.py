@@ -32,6 +32,7 @@ class Planned:
     batches: int = 0
     items: int = 0
     ahead: int = 0
+    mixed: int = 0
     foretold: Foretold = field(default_factory=Foretold)
 
     def __add__(self, other: Planned) -> Planned:
@@ -47,6 +48,7 @@ class Planned:
             self.batches + other.batches,
             self.items + other.items,
             self.ahead + other.ahead,
+            self.mixed + other.mixed,
             self.foretold + other.foretold,
         )
 
@@ -80,6 +82,7 @@ def seal(draft: Draft, shards: Sequence[Planned], counts: Sequence[int], session
         batches=whole.batches,
         items=whole.items,
         ahead=whole.ahead,
+        mixed=whole.mixed,
         forecast=forecast(whole.foretold, size, draft.job.delivery, session.destination.limits, answers),
         corrects=corrects,
         versions={name: version(name) for name in ("consent-sync", "polars", "phonenumbers", "email-validator")},

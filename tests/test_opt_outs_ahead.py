@@ -61,7 +61,7 @@ def test_opt_outs_go_while_opt_ins_wait_and_nothing_goes_twice(world: World) -> 
     assert set(world.applied()) == keys(OUT)
     assert (first.exit_code, first.summary.status) == (4, "stopped")
     assert isinstance(first.error, GuardTripped)
-    assert "the opt-outs of run" in str(first.error)
+    assert "2 contacts who opt out of one thing and not of another wait" in str(first.error)
     outcomes = world.outcomes(first)
     assert {key for key, row in outcomes.items() if row["outcome"] == "updated"} == keys(OUT)
     waiting = {(row["outcome"], row["reason"]) for key, row in outcomes.items() if key not in keys(OUT)}

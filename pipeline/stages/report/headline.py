@@ -132,6 +132,9 @@ def notes(at: Situation) -> tuple[str, ...]:
         )
     if at.rest_waits:
         said.append("Consent changes below are those that took effect; outcomes.csv has what waits as not_sent.")
+        if at.manifest.mixed:
+            whose = counted(at.manifest.mixed, "contact")
+            said.append(f"{whose} who would opt out of one thing and not of another wait with the rest.")
     elif at.manifest.tripped and not at.waiting:
         names = counted(len(at.manifest.tripped), "guard")
         said.append(f"The plan was over the limit of {names} and was carried out because somebody approved it.")
