@@ -49,6 +49,7 @@ DEFAULTS: Final = {
     "consent_sync_home": "`.consent-sync`",
     "consent_sync_database_url": "SQLite in the home",
     "consent_sync_attempts": "6",
+    "consent_sync_operator": "the system's user",
 }
 MEANING: Final = {
     "acoustic_connect_url": "the region's endpoint",
@@ -62,6 +63,7 @@ MEANING: Final = {
     "consent_sync_home": "where runs, ledger and state live",
     "consent_sync_database_url": "the ledger's database",
     "consent_sync_attempts": "how often one request is tried while the destination gives no usable answer",
+    "consent_sync_operator": "who runs it, as the evidence names them",
 }
 OPTIONS: Final[dict[str, type[BaseModel]]] = {"acoustic_connect": AcousticConnect, "ivvy": Ivvy, "wix": Wix}
 CODES: Final = {
