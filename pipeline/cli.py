@@ -72,6 +72,7 @@ for _command in (
     reading.explain,
     reading.verify,
     proof.evidence,
+    proof.forget,
     reading.runs,
     reading.schema,
 ):

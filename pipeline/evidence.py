@@ -10,12 +10,11 @@ settles which. Every other end is a break. A chain goes on after the ledger's en
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from pipeline import delta
+from pipeline import delta, lock
 from pipeline.ledger_heads import Heads
 from pipeline.pseudonym import key_of, name_of
 from pipeline.stages.blocks import BLOCK, BLOCK_HASH, SEQUENCE, Head, seal
@@ -31,8 +30,8 @@ _NO_STATISTICS: Final = {"delta.dataSkippingNumIndexedCols": "0"}
 
 
 def chain_name(destination: str, account: str) -> str:
-    """The folder of a destination and account, named as the state's is."""
-    return re.sub(r"[^A-Za-z0-9_-]", "-", f"{destination}-{account}")
+    """The folder of a destination and account, named as its lock and its state are."""
+    return lock.name_of(destination, account)
 
 
 def heads_of(home: Path, ledger: Ledger) -> Heads:
@@ -120,7 +119,3 @@ class People:
         new = people.join(self.read(), on=list(PEOPLE), how="anti", nulls_equal=True, maintain_order="left")
         if not new.is_empty():
             delta.append(self.path, new, _NO_STATISTICS)
-
-    def replace(self, people: pl.DataFrame) -> None:
-        """Puts these in the place of all, and removes every earlier version."""
-        delta.replace(self.path, people)

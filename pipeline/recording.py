@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from pipeline.evidence import Chain, People, chain_name, heads_of
+from pipeline.forgotten import Forgotten
 from pipeline.pseudonym import key_of
 from pipeline.stages.evidence import Origin, answered, evidence, people
 
@@ -37,5 +38,5 @@ def record(run: Run, items: pl.DataFrame, settled: pl.DataFrame, now: datetime) 
     )
     name = chain_name(run.job.destination, run.job.account)
     for some in items.iter_slices(MOST):
-        People(home, name).add(people(some, settled, run.job, key))
+        People(home, name).add(Forgotten(home).strangers(people(some, settled, run.job, key)))
         Chain(home, name).append(evidence(some, settled, run.job, origin), heads_of(home, run.ledger))

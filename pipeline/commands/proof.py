@@ -35,3 +35,17 @@ def evidence(
         for line in found.lines():
             typer.echo(line)
     raise typer.Exit(found.exit_code if isinstance(found, proving.Proof) else 0)
+
+
+def forget(identity: IdentityArgument, home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """Take a contact out of everything the home keeps, and let it only be opted out from now on."""
+    from pipeline import forgetting
+    from pipeline.run_folder import restrict_new_files
+
+    restrict_new_files()
+    found = forgetting.forget(identity, context_of(home))
+    if as_json:
+        print_json(found.document())
+        return
+    for line in found.lines():
+        typer.echo(line)
