@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 ROOT: Final = Path(__file__).parent.parent
 WHY: Final = {
-    "deltalake": "the state: versioned tables with atomic commits on Parquet",
+    "deltalake": "the state and the evidence: versioned tables with atomic commits on Parquet",
     "email-validator": "judges the addresses that a fast expression cannot settle",
     "fastapi": "Prefect's server; newer ones break it, so the range is ours to keep",
     "graphql-core": "the sandbox executes the vendor's schema with it",
@@ -31,7 +31,7 @@ WHY: Final = {
     "markupsafe": "escapes what the report shows",
     "phonenumbers": "the rules of every country's phone numbers",
     "polars": "reading, mapping and encoding without a loop over records",
-    "polars-hash": "hashes that stay the same between versions: shards, fingerprints, suppression lists",
+    "polars-hash": "hashes that stay the same between versions: shards, fingerprints, suppression lists, evidence",
     "prefect": "the flows; this version, since newer ones cannot be installed or break",
     "pyarrow": "splits CSV text into records and writes what Delta tables need",
     "pydantic": "checks what comes from outside: mappings, settings, answers, flow parameters",

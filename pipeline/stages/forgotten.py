@@ -35,7 +35,8 @@ def hold(validated: Validated, traces: Collection[str], key: bytes, job: Job) ->
     """Withholds all but opt-outs of records that are about somebody forgotten, and says which records these are.
 
     One record that has such an address makes all records of its identity so. Addresses stay, since an opt-out may be
-    for whoever shares them; `without_rest` takes them out of what is sent.
+    for whoever shares them, and what a new contact needs, since it is not for want of it that none is made:
+    `without_rest` takes them out of what is sent.
     """
     texts = [pl.col(Column.IDENTITY), *(address_text(pl.col(a.part)) for a in job.addresses)]
     listed = pl.Series(sorted(traces), dtype=pl.String).implode()
@@ -43,7 +44,7 @@ def hold(validated: Validated, traces: Collection[str], key: bytes, job: Job) ->
     marked = validated.valid.with_columns(hit.alias("_hit"))
     of_identity = pl.col("_hit").any().over(Column.IDENTITY) & pl.col(Column.IDENTITY).is_not_null()
     marked = marked.with_columns((pl.col("_hit") | of_identity).alias("_hit"))
-    parts: list[Target | Attribute] = [*job.targets, *(a for a in job.attributes if not (a.channels or a.identifies))]
+    parts: list[Target | Attribute] = [*job.targets, *(a for a in job.attributes if not _stays(a))]
     barred = [
         pl.col("_hit") & (raises if part in job.targets else pl.Expr.is_not_null)(pl.col(part.part)) for part in parts
     ]
@@ -58,8 +59,12 @@ def hold(validated: Validated, traces: Collection[str], key: bytes, job: Job) ->
     return replace(validated, valid=held.drop("_hit")), records
 
 
+def _stays(attribute: Attribute) -> bool:
+    return bool(attribute.channels) or attribute.identifies or attribute.is_required
+
+
 def without_rest(resolved: Resolved, records: pl.Series, job: Job) -> Resolved:
-    """Takes out of what is sent of these records the addresses; what would be new, or is nothing then, is held."""
+    """Takes what stayed out of what is sent of these records; what would be new, or is nothing then, is held."""
     if records.is_empty():
         return resolved
     mine = pl.col(Column.RECORD).is_in(records.implode())
