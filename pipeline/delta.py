@@ -19,9 +19,10 @@ _KEEP_NOTHING: Final = {
     "delta.deletedFileRetentionDuration": "interval 0 seconds",
 }
 _KEEP: Final = {
-    "delta.logRetentionDuration": "interval 3650 days",
-    "delta.deletedFileRetentionDuration": "interval 3650 days",
+    "delta.logRetentionDuration": "interval 30 days",
+    "delta.deletedFileRetentionDuration": "interval 7 days",
 }
+"""What a table keeps that says nothing of it."""
 
 
 def exists(path: Path) -> bool:
