@@ -145,6 +145,8 @@ def _rows(file: Path, walk: Walk) -> pl.DataFrame:
             walk.breaks.append(Break("changed", None, None, f"the columns were changed: {different}"))
         missing = [pl.lit(None, kind).alias(name) for name, kind in CHAIN.items() if name not in rows.columns]
         whole = rows.with_columns(missing).select(pl.col(name).cast(kind) for name, kind in CHAIN.items())
+        # A number that was taken away is one that fits nowhere.
+        whole = whole.with_columns(pl.col(SEQUENCE, BLOCK).fill_null(0))
     before = pl.col(SEQUENCE).shift(1, fill_value=0)
     walk.note(
         "order", whole.filter(pl.col(SEQUENCE) < before), "row {sequence} of block {block} stands after a later one"

@@ -130,6 +130,15 @@ def test_a_changed_time_or_number_is_found(vault: Vault, column: str, value: Any
     assert places(vault.prove()) == [("changed", 2, 5)]
 
 
+@pytest.mark.parametrize("column", [SEQUENCE, BLOCK, HASH, BLOCK_HASH])
+@pytest.mark.parametrize("all_rows", [False, True])
+def test_a_number_or_hash_that_was_taken_away_is_found(vault: Vault, column: str, *, all_rows: bool) -> None:
+    """Of a row, or of all of them."""
+    taken = (pl.col(SEQUENCE) == 5) | all_rows
+    vault.rewrite(vault.rows().with_columns(pl.when(~taken).then(column).alias(column)))
+    assert vault.prove().breaks != ()
+
+
 def test_a_changed_row_with_a_hash_made_anew_is_found_in_its_block(vault: Vault) -> None:
     """The block's hash no longer fits its rows."""
     forged = set_at(vault.rows(), 5, "status", "OPT_OUT")

@@ -155,7 +155,7 @@ class Walk:
         self.head = Head(max(self.head.rows, int(str(rows.get_column(SEQUENCE).max()))), self.head.blocks)
 
     def _take_block(self, number: int, rows: pl.DataFrame) -> None:
-        hashes = rows.get_column(BLOCK_HASH)
+        hashes = rows.get_column(BLOCK_HASH).fill_null("-")
         if self._open is None or self._open.number != number:
             self.finish()
             last, before = self.blocks, self.head.hash
