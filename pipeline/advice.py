@@ -69,6 +69,10 @@ ADVICE: Final[dict[Reason, tuple[str, str]]] = {
         "The address is on the suppression list; it may only be opted out.",
         "Nothing to do, unless the list is wrong.",
     ),
+    Reason.FORGOTTEN: (
+        "A contact with this identity or address was forgotten (`consent-sync forget`); it may only be opted out.",
+        "Take it out of the system that writes the export.",
+    ),
     Reason.FOLDED: ("Another record of the same identity carries the outcome; nothing of this one is lost.", ""),
     Reason.ALREADY_TOLD: ("The destination was already told exactly this.", ""),
     Reason.NOTHING_TO_SEND: ("All mapped columns of the record are blank; blank means no change.", ""),

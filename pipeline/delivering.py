@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from pipeline import mapping_file
+from pipeline import mapping_file, recording
 from pipeline.destinations.interface import Delivery
 from pipeline.errors import GuardTripped, Refused
 from pipeline.model import BatchState, Column, Extent, RunStatus
@@ -94,13 +94,18 @@ def status_after(error: ConsentSyncError) -> RunStatus:
 
 
 def record(run: Run) -> None:
-    """Writes what the destination confirmed into the state. Doing it twice changes nothing."""
+    """Writes what the destination confirmed into the state, and what was told as evidence.
+
+    Doing it twice changes nothing.
+    """
     state = State(run.context.home, run.job.destination, run.job.account)
     batches = run.ledger.batches(run.folder.run_id)
     by = Teller(run.folder.run_id, run.context.clock())
     for shard in range(run.manifest.shards):
         decided = run.folder.read_plan("addresses" if run.job.by_address else "records", shard)
         items = run.folder.read_plan("items", shard, without=[Column.WIRE])
-        facts = told(items, settle_items(items, batches, shard), decided, run.job, by)
+        settled = settle_items(items, batches, shard)
+        facts = told(items, settled, decided, run.job, by)
         state.write(facts.rows, facts.gone, facts.doubtful)
+        recording.record(run, items, settled, by.now)
         run.context.progress("record", shard + 1, run.manifest.shards)

@@ -26,6 +26,7 @@ from pipeline.model import BatchState, Extent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from pipeline.run_folder import Manifest
@@ -66,6 +67,10 @@ class Ledger:
     def close(self) -> None:
         """Closes all connections."""
         self.engine.dispose()
+
+    def transaction(self) -> AbstractContextManager[sa.Connection]:
+        """A transaction for those that keep tables of their own here."""
+        return self._begin()
 
     @contextmanager
     def _begin(self) -> Iterator[sa.Connection]:

@@ -1,4 +1,4 @@
-"""The tables of the ledger: a row per run, per batch that was begun, per request, and per link given."""
+"""The tables of the ledger: a row per run, batch that was begun, request, link given, and chain of evidence."""
 
 from __future__ import annotations
 
@@ -74,6 +74,18 @@ PERMITS: Final = sa.Table(
 """How much of a plan was let through, each time somebody asked for it, and the hash that they approved it by."""
 CORRECTIONS: Final = sa.Table("corrections", METADATA, sa.Column("run_id", sa.String, primary_key=True))
 """Runs of a rejects file: how many records it has says nothing of the mapping's exports."""
+EVIDENCE: Final = sa.Table(
+    "evidence",
+    METADATA,
+    sa.Column("home", sa.String, primary_key=True),
+    sa.Column("chain", sa.String, primary_key=True),
+    sa.Column("rows", sa.BigInteger, nullable=False),
+    sa.Column("blocks", sa.Integer, nullable=False),
+    sa.Column("hash", sa.String, nullable=False),
+    sa.Column("next_rows", sa.BigInteger),
+    sa.Column("next_hash", sa.String),
+)
+"""Where a chain ends; `next_*`: the end that it has if the block whose writing was begun came to be."""
 
 SETTLE: Final = (
     BATCHES.update()

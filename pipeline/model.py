@@ -155,6 +155,7 @@ class Reason(StrEnum):
     RESUBSCRIBE_WITHOUT_EVIDENCE = "resubscribe_without_evidence"
     ADDRESS_OPTED_OUT = "address_opted_out"
     SUPPRESSED = "suppressed"
+    FORGOTTEN = "forgotten"
     FOLDED = "folded"
     ALREADY_TOLD = "already_told"
     NOTHING_TO_SEND = "nothing_to_send"
@@ -182,6 +183,7 @@ POLICY_REASONS: Final = frozenset(
         Reason.RESUBSCRIBE_WITHOUT_EVIDENCE,
         Reason.ADDRESS_OPTED_OUT,
         Reason.SUPPRESSED,
+        Reason.FORGOTTEN,
     }
 )
 """Parts withheld for these reasons could be sent and are not, by policy: a record of only such parts is held."""

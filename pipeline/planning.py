@@ -10,6 +10,7 @@ import polars as pl
 
 from pipeline.destinations.interface import audience_json
 from pipeline.errors import ExportError, MappingErrors
+from pipeline.forgotten import Forgotten
 from pipeline.model import Column, Operation, Outcome
 from pipeline.rejects import MALFORMED, REJECT_COLUMNS
 from pipeline.run_folder import RunFolder
@@ -17,6 +18,7 @@ from pipeline.sealing import Planned
 from pipeline.stages import records, suppress
 from pipeline.stages.batch import MIXED_PHASE, OPT_OUT_PHASE, batch
 from pipeline.stages.fold import fold, hold_against
+from pipeline.stages.forgotten import without_rest
 from pipeline.stages.guard import Figures
 from pipeline.stages.map import identity_of, map_records
 from pipeline.stages.reconcile import permits_something
@@ -114,7 +116,7 @@ def plan_shard(draft: Draft, shard: int, context: Context, session: Session) -> 
     used = [Column.RECORD, Column.LINE, *draft.file.mapping.columns()]
     columns = {c: pl.Int64 if c in (Column.RECORD, Column.LINE) else pl.String for c in used}
     source = pl.read_parquet(files, columns=used) if files else pl.DataFrame(schema=columns)
-    validated = validate(map_records(source, job, context.clock()), job)
+    validated, forgotten = Forgotten(context.home).hold(validate(map_records(source, job, context.clock()), job), job)
     split = by_address(validated, job) if job.by_address else None
     said = split or validated
     folded = hold_against(fold(said.valid, job), said.witnesses, job)
@@ -130,7 +132,7 @@ def plan_shard(draft: Draft, shard: int, context: Context, session: Session) -> 
     seen = one_row_per_identity(session.read(job, wanted))
     if suppression is not None:
         seen = suppress.mark(seen, suppression, job)
-    resolved = decide(compared, seen, asked, job)
+    resolved = without_rest(decide(compared, seen, asked, job), forgotten, job)
     wires = {operation: session.destination.encode(job, operation) for operation in Operation}
     items = batch(resolved.changes, job, wires, session.destination.limits)
     decided = pl.concat([records.decided(resolved, job), records.superseded(folded, job)])

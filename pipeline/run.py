@@ -205,6 +205,10 @@ def existing(run_id: str, context: Context) -> tuple[RunFolder, Manifest]:
 
 
 def _go_on(folder: RunFolder, manifest: Manifest, context: Context, leave: Leave) -> Result:
+    if manifest.erased:
+        raise RunFolderError(
+            f"a contact of run {folder.run_id} was forgotten since, and it is not carried out; plan the export again"
+        )
     file = mapping_file.load(folder.path / "mapping.yaml")
     with (
         _ledger(context) as ledger,

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 FOLDER_MODE: Final = 0o700
 FILE_MODE: Final = 0o600
 MANIFEST: Final = "manifest.json"
+ERASING: Final = "erasing"
 PLANNED_FROM: Final = ("mapping.yaml", "audience.json", "header.json")
 """Beside the plan's own files, what its hash covers."""
 
@@ -72,6 +73,8 @@ class Manifest(BaseModel):
     corrects: bool = False
     """Whether the export is a rejects file: its size says nothing of how large an export usually is."""
     versions: dict[str, str] = Field(default_factory=dict)
+    erased: str | None = None
+    """The hash of the plan since a contact of it was forgotten; ERASING while that is going on."""
 
     @property
     def tripped(self) -> list[GuardFigure]:
@@ -187,7 +190,7 @@ class RunFolder:
 
     def sealed_hash(self, manifest: Manifest) -> str:
         """SHA-256 in hex over the plan's files as they are and over the manifest, but for how far the run came."""
-        facts = manifest.model_dump_json(exclude={"status", "finished_at", "plan_hash"})
+        facts = manifest.model_dump_json(exclude={"status", "finished_at", "plan_hash", "erased"})
         whole = hashlib.sha256(facts.encode())
         for path in (*sorted((self.path / "plan").glob("*.parquet")), *(self.path / name for name in PLANNED_FROM)):
             with path.open("rb") as file:
@@ -197,7 +200,11 @@ class RunFolder:
     def require_unchanged(self, manifest: Manifest) -> None:
         """Raises RunFolderError unless the plan, its guards and what it was made from are those that were planned."""
         whole = all((self.path / name).is_file() for name in PLANNED_FROM)
-        if not whole or self.sealed_hash(manifest) != manifest.plan_hash:
+        if manifest.erased == ERASING:
+            raise RunFolderError(
+                f"a contact of run {self.run_id} is being forgotten; run `consent-sync forget` for it again"
+            )
+        if not whole or self.sealed_hash(manifest) != (manifest.erased or manifest.plan_hash):
             raise RunFolderError(
                 f"the files of run {self.run_id} are not those that were planned (expected plan hash "
                 f"{manifest.plan_hash[:12]}), so nothing is done with them; plan the export again"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import getpass
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -28,6 +30,9 @@ class Settings(BaseSettings):
     consent_sync_database_url: SecretStr | None = None
     consent_sync_attempts: Annotated[int, Field(ge=1)] = 6
     """How often one request is tried while the destination gives no usable answer."""
+
+    consent_sync_operator: str | None = None
+    """Who runs it, as the evidence names them."""
 
     @field_validator("acoustic_connect_api_key", "ivvy_api_key", "ivvy_api_secret", "wix_api_key")
     @classmethod
@@ -68,6 +73,16 @@ class Settings(BaseSettings):
                 raise SettingsError(f"{name.upper()} is not set; set it in the environment or in .env")
             found[name.removeprefix(prefix)] = value.get_secret_value() if isinstance(value, SecretStr) else value
         return found
+
+    @property
+    def operator(self) -> str:
+        """Who runs it: as the settings say, else the user of the system."""
+        if self.consent_sync_operator:
+            return self.consent_sync_operator
+        try:
+            return getpass.getuser()
+        except (OSError, KeyError):  # a container's user has no name
+            return f"uid {os.getuid()}"
 
     @property
     def database_url(self) -> str | None:
