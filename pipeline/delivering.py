@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from pipeline import mapping_file, recording
+from pipeline import mapping_file, recording, relisting
 from pipeline.destinations.interface import Delivery
 from pipeline.errors import GuardTripped, Refused
+from pipeline.job import row_key
 from pipeline.model import BatchState, Column, Extent, RunStatus
 from pipeline.stages.batch import OPT_OUT_PHASE, PHASES
 from pipeline.stages.deliver import Batch, Deliverer
@@ -42,14 +44,25 @@ def deliver(run: Run, session: Session, extent: Extent, *, watchful: bool) -> No
     deliverer = Deliverer(
         run.job, session, run.ledger, run.folder.run_id, run.context.stop, run.context.clock, settled, watchful
     )
+    deliverer.lists = run.lists.listed
+    forbidden = relisting.barred(run)
     try:
         for phase in PHASES_OF[extent]:
-            deliverer.deliver(_batches(run, phase, done))
+            deliverer.deliver(_without(forbidden, _batches(run, phase, done), run))
     except Refused as error:
         placed = _placed(error, run, session)
         if placed is error:
             raise
         raise placed from error
+    finally:
+        relisting.note(run, forbidden)
+
+
+def _without(forbidden: pl.DataFrame, batches: Iterator[Batch], run: Run) -> Iterator[Batch]:
+    """The batches with what a suppression list forbids by now."""
+    for batch in batches:
+        barred = batch.items.join(forbidden, on=row_key(run.job), how="semi") if not forbidden.is_empty() else forbidden
+        yield replace(batch, barred=tuple(barred.get_column(Column.RECORD)))
 
 
 def _batches(run: Run, phase: int, done: Mapping[BatchKey, BatchRow]) -> Iterator[Batch]:

@@ -132,6 +132,11 @@ def reach_of(channel: Channel) -> str:
     return f"reach:{channel}"
 
 
+def stored_of(channel: Channel) -> str:
+    """The column with all addresses of the channel that the destination has for the contact, mapped or not."""
+    return f"stored:{channel}"
+
+
 def part_of(key: str) -> str:
     """The status column of a target's key."""
     return f"consent:{key}"

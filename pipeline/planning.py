@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
+from pipeline import suppression
 from pipeline.destinations.interface import audience_json
-from pipeline.errors import ExportError, MappingErrors
+from pipeline.errors import ExportError
 from pipeline.forgotten import Forgotten
 from pipeline.model import Column, Operation, Outcome
 from pipeline.rejects import MALFORMED, REJECT_COLUMNS
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from pipeline.session import Session
     from pipeline.stages.read import Export
     from pipeline.subject import Subject
+    from pipeline.suppression import Lists
 
 SHARD_BYTES: Final = 256 * 1024 * 1024
 """An export of up to so many bytes is one shard."""
@@ -60,6 +62,7 @@ class Draft:
     folder: RunFolder
     shards: int
     full: bool
+    lists: Lists
     begun_at: datetime
     """Before anything was read: whatever is written to the destination from now on makes the plan stale."""
 
@@ -75,11 +78,12 @@ def draft(request: Request, subject: Subject, context: Context) -> Draft:
     while divisible and shards < BUCKETS and export.size_bytes * packed > shards * SHARD_BYTES:
         shards *= 2
     now = context.clock()
+    lists = suppression.load(file, now)
     folder = RunFolder.create(context.home, file.path.stem, now)
     folder.write_bytes("mapping.yaml", file.path.read_bytes())
     folder.write_bytes("audience.json", audience_json(subject.audience))
     folder.write_bytes("header.json", json.dumps([c for c in export.header if c not in REJECT_COLUMNS]).encode())
-    return Draft(file, export, subject.job, subject.audience, folder, shards, request.full, now)
+    return Draft(file, export, subject.job, subject.audience, folder, shards, request.full, lists, now)
 
 
 def read(draft: Draft, context: Context) -> int:
@@ -121,20 +125,22 @@ def plan_shard(draft: Draft, shard: int, context: Context, session: Session) -> 
     said = split or validated
     folded = hold_against(fold(said.valid, job), said.witnesses, job)
     identities = folded.identities
-    suppression = _suppression(draft)
-    if suppression is not None:
-        identities = suppress.mark(identities, suppression, job)
+    listed = draft.lists.listed
+    if listed:
+        identities = suppress.mark(identities, listed, job)
     told = State(context.home, job.destination, job.account).read(buckets_of_shard(shard, draft.shards))
     compared = against_state(identities, told, job, full=draft.full)
     asked = to_ask(compared, job)
     context.progress(f"shard {shard + 1} of {draft.shards}: asking the destination about contacts", 0, asked.len())
     wanted = compared.filter(pl.col(Column.IDENTITY).is_in(asked.implode()))
-    seen = one_row_per_identity(session.read(job, wanted))
-    if suppression is not None:
-        seen = suppress.mark(seen, suppression, job)
+    shown = session.read(job, wanted)
+    seen = one_row_per_identity(suppress.mark(shown, listed, job, stored=True) if listed else shown)
     resolved = without_rest(decide(compared, seen, asked, job), forgotten, job)
     wires = {operation: session.destination.encode(job, operation) for operation in Operation}
     items = batch(resolved.changes, job, wires, session.destination.limits)
+    if listed:
+        permitted = suppress.permissions(items, identities, shown, job)
+        draft.folder.write_parquet(draft.folder.plan_file("permissions", shard), permitted)
     decided = pl.concat([records.decided(resolved, job), records.superseded(folded, job)])
     if split is not None:
         draft.folder.write_parquet(draft.folder.plan_file("addresses", shard), decided)
@@ -147,8 +153,9 @@ def plan_shard(draft: Draft, shard: int, context: Context, session: Session) -> 
     looked_at = items.filter(permits_something(job)) if "destination" in job.policy.witnesses else items.clear()
     foretold = session.destination.foretell(job, items, looked_at)
     batches = items.get_column(Column.BATCH).n_unique()
+    by_list = resolved.by_list
     ahead, mixed = (items.filter(pl.col(Column.PHASE) == phase).height for phase in (OPT_OUT_PHASE, MIXED_PHASE))
-    return Planned(figures, transitions(items, job), batches, items.height, ahead, mixed, foretold)
+    return Planned(figures, transitions(items, job), batches, items.height, ahead, mixed, foretold, by_list)
 
 
 def _figures(decided: pl.DataFrame, items: pl.DataFrame, known: int, job: Job) -> Figures:
@@ -163,27 +170,6 @@ def _figures(decided: pl.DataFrame, items: pl.DataFrame, known: int, job: Job) -
         all_opt_outs=items.filter(opted_out(job)).height + kin,
         all_opt_ins=items.filter(opted_in(job)).height,
     )
-
-
-def _suppression(draft: Draft) -> suppress.Suppression | None:
-    named = draft.job.policy.suppression
-    if named is None:
-        return None
-    path = draft.file.path.parent / named
-    try:
-        with path.open(encoding="utf-8-sig") as lines:
-            listed = suppress.parse(lines)
-    except (OSError, UnicodeDecodeError) as error:
-        problem = f"the suppression list {path} cannot be read ({error}); without it nothing is sent"
-        raise MappingErrors([draft.file.error(("policy", "suppression"), problem)]) from error
-    if listed.unreadable:
-        problem = (
-            f"{len(listed.unreadable):,} lines of the suppression list {path}, the first of them line "
-            f"{listed.unreadable[0]}, are no address and no SHA-256; it has one a line and no other columns; without "
-            "it nothing is sent"
-        )
-        raise MappingErrors([draft.file.error(("policy", "suppression"), problem)])
-    return listed
 
 
 def _malformed(draft: Draft) -> Iterable[pl.DataFrame]:

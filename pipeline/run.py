@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from pipeline import approval, delivering, lock, mapping_file, origins, planning, reporting, sealing
+from pipeline import approval, delivering, lock, mapping_file, origins, planning, reporting, sealing, suppression
 from pipeline.errors import ConsentSyncError, DestinationBusy, RunFolderError
 from pipeline.ledger import Ledger
 from pipeline.model import Extent, RunStatus
 from pipeline.run_folder import Manifest, RunFolder, restrict_new_files
 from pipeline.session import connect
 from pipeline.subject import Subject, bound, destination_of, job_as_planned, renamed
+from pipeline.suppression import Lists
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,6 +52,8 @@ class Run:
     job: Job
     context: Context
     ledger: Ledger
+    lists: Lists = field(default_factory=Lists)
+    """The suppression lists as they are now, where the plan is not of this moment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,9 +232,10 @@ def _go_on(folder: RunFolder, manifest: Manifest, context: Context, leave: Leave
                 f"run {later} has written to this destination since {folder.run_id} was planned; its plan is stale: "
                 "plan the export again"
             )
+        lists = suppression.load_again(manifest, file, context.clock())
         ledger.permit(folder.run_id, leave.extent, leave.approved_hash, context.clock())
-        result = _carry_out(Run(folder, manifest, job, context, ledger), session, leave.extent, watchful=True)
-        return replace(result, notes=leave.notes)
+        run = Run(folder, manifest, job, context, ledger, lists)
+        return replace(_carry_out(run, session, leave.extent, watchful=True), notes=leave.notes)
 
 
 @contextmanager

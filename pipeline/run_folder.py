@@ -5,6 +5,7 @@
       mapping.yaml               the mapping as it was; audience.json and header.json likewise
       plan/records-0000.parquet  one row per record of a shard: decision, reason, withheld parts, winner
       plan/items-0000.parquet    one row per thing to send: wire JSON, operation, phase, batch, parts, statuses before
+      plan/permissions-0000.parquet  digests of the addresses that would be permitted something, with suppression lists
       source/0000/*.parquet      the export's own columns per shard, for rejects.csv
       outcomes.* rejects.csv withheld.csv summary.json report.html
 
@@ -25,6 +26,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pipeline.errors import RunFolderError, StorageError
 from pipeline.forecast import Forecast
 from pipeline.guard_figure import GuardFigure
+from pipeline.suppression import ListFacts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -36,6 +38,8 @@ FOLDER_MODE: Final = 0o700
 FILE_MODE: Final = 0o600
 MANIFEST: Final = "manifest.json"
 ERASING: Final = "erasing"
+SINCE: Final = {"status", "finished_at", "plan_hash", "erased", "suppression_since"}
+"""What a manifest says of the time after it was sealed."""
 PLANNED_FROM: Final = ("mapping.yaml", "audience.json", "header.json")
 """Beside the plan's own files, what its hash covers."""
 
@@ -75,6 +79,10 @@ class Manifest(BaseModel):
     versions: dict[str, str] = Field(default_factory=dict)
     erased: str | None = None
     """The hash of the plan since a contact of it was forgotten; ERASING while that is going on."""
+    suppression: list[ListFacts] = Field(default_factory=list)
+    """The suppression lists that it was planned against."""
+    suppression_since: list[ListFacts] = Field(default_factory=list)
+    """The lists as they were when a later command sent it."""
 
     @property
     def tripped(self) -> list[GuardFigure]:
@@ -190,7 +198,7 @@ class RunFolder:
 
     def sealed_hash(self, manifest: Manifest) -> str:
         """SHA-256 in hex over the plan's files as they are and over the manifest, but for how far the run came."""
-        facts = manifest.model_dump_json(exclude={"status", "finished_at", "plan_hash", "erased"})
+        facts = manifest.model_dump_json(exclude=SINCE)
         whole = hashlib.sha256(facts.encode())
         for path in (*sorted((self.path / "plan").glob("*.parquet")), *(self.path / name for name in PLANNED_FROM)):
             with path.open("rb") as file:

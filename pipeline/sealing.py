@@ -34,6 +34,8 @@ class Planned:
     ahead: int = 0
     mixed: int = 0
     foretold: Foretold = field(default_factory=Foretold)
+    by_list: dict[int, int] = field(default_factory=dict)
+    """Number of a suppression list -> contacts that something is withheld from because of it."""
 
     def __add__(self, other: Planned) -> Planned:
         """What two parts would do together."""
@@ -50,6 +52,7 @@ class Planned:
             self.ahead + other.ahead,
             self.mixed + other.mixed,
             self.foretold + other.foretold,
+            {n: self.by_list.get(n, 0) + other.by_list.get(n, 0) for n in (self.by_list | other.by_list)},
         )
 
 
@@ -74,6 +77,10 @@ def seal(draft: Draft, shards: Sequence[Planned], counts: Sequence[int], session
         read=whole.figures.read,
         plan_hash="",
         planned_at=draft.begun_at.isoformat(),
+        suppression=[
+            facts.model_copy(update={"held": whole.by_list.get(number, 0)})
+            for number, facts in enumerate(draft.lists.facts)
+        ],
         guards=[
             GuardFigure(name=g.name, limit=g.limit, figure=g.figure, says=g.says, tripped=g.tripped, unit=g.unit)
             for g in judged

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from pipeline import mapping_file
+from pipeline import mapping_file, suppression
 from pipeline.model import Column, Status
 from pipeline.session import connect
+from pipeline.stages import suppress
 from pipeline.stages.fold import fold, hold_against
 from pipeline.stages.map import map_records
 from pipeline.stages.read import LINE, RECORD
@@ -63,6 +64,7 @@ def verify(request: Request, context: Context) -> Verified:
     verified = Verified()
     with connect(destination, file.mapping.delivery, context.stop, context.patience) as session:
         job, _ = bound(file, session)
+        lists = suppression.load(file, context.clock()).listed
         export = export_of(file, request.export)
         chunks = list(export.chunks())
         columns = [RECORD, LINE, *file.mapping.columns()]
@@ -75,6 +77,8 @@ def verify(request: Request, context: Context) -> Verified:
         said = by_address(validated, job) if job.by_address else validated
         wanted = _comparable(hold_against(fold(said.valid, job), said.witnesses, job).identities, job)
         seen = session.read(job, wanted)
+        if lists:  # What may not be sent is not missed.
+            wanted = suppress.without_permissions(wanted, seen, lists, job)
         judged = compare(wanted, seen, job)
         for found, count in judged.group_by(FOUND).len().iter_rows():
             verified.contacts[WORDS[Found(found)]] = count

@@ -20,6 +20,7 @@ from pydantic import (
 from pipeline.mapping import crossing, rules, words
 from pipeline.mapping.consent import Consent  # noqa: TC001 - pydantic reads the annotations
 from pipeline.mapping.section import ByColumn, Cell, Column, Section, StatusWord, Text
+from pipeline.mapping.suppression import Suppression  # noqa: TC001 - as above
 from pipeline.mapping.words import Destination  # noqa: TC001 - as above
 from pipeline.mapping.yaml_source import native
 from pipeline.model import Channel  # noqa: TC001 - as above
@@ -108,8 +109,8 @@ class Policy(Section):
     """From OPT_OUT to OPT_IN: never, or where `at` is newer than the opt-out."""
     require_evidence: tuple[StatusWord, ...] = ()
     """Statuses that are held without both `at` and `source`, such as [OPT_IN]."""
-    suppression: Text | None = None
-    """A file of addresses, plain or as SHA-256 hex, that may only be opted out."""
+    suppression: Suppression | None = None
+    """Files of addresses, plain or as SHA-256 hex, that may only be opted out; one file's name, or a list."""
     witnesses: Annotated[tuple[Witness, ...], Field(min_length=1)] = ("export", "state", "destination")
     """Who is asked before a status is raised; `destination` reads it back."""
 
@@ -187,7 +188,7 @@ class Mapping(Section):
 
     # A validator sees the sections above its own, hence their order; one that is wrong is missing from `info.data`.
 
-    @field_validator("identity", "addresses", "attributes", "consent", "ignore")
+    @field_validator("policy", "identity", "addresses", "attributes", "consent", "ignore")
     @classmethod
     def _fits_the_rest(cls, value: Any, info: ValidationInfo) -> Any:
         problems = tuple(crossing.across(str(info.field_name), value, info.data))

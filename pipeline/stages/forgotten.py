@@ -15,12 +15,12 @@ from pipeline.job import row_key
 from pipeline.model import Column, Operation, Outcome, Reason
 from pipeline.stages.fold import address_text
 from pipeline.stages.precedence import raises
-from pipeline.stages.resolve import Resolved
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from pipeline.job import Attribute, Job, Target
+    from pipeline.stages.resolve import Resolved
     from pipeline.stages.validate import Validated
 
 _REASON = str(Reason.FORGOTTEN)
@@ -81,4 +81,4 @@ def without_rest(resolved: Resolved, records: pl.Series, job: Job) -> Resolved:
         pl.when(is_barred).then(pl.lit(_REASON)).otherwise(Column.REASON).alias(Column.REASON),
         pl.when(is_barred).then(pl.lit("")).otherwise(Column.MESSAGE).alias(Column.MESSAGE),
     )
-    return Resolved(changes.filter(~barred), decided.drop("_barred"))
+    return replace(resolved, changes=changes.filter(~barred), decided=decided.drop("_barred"))

@@ -11,6 +11,7 @@ from pipeline.model import Channel, Column, Reason
 from pipeline.stages.fold import ADDRESS_OUT, address_text
 from pipeline.stages.precedence import forbids, permits
 from pipeline.stages.seen import SEEN
+from pipeline.stages.suppress import PREFIX
 from pipeline.stages.told import OUT, SAME, TOLD
 
 if TYPE_CHECKING:
@@ -36,9 +37,9 @@ def why_not_moved(address: Attribute, job: Job, columns: list[str]) -> pl.Expr:
     reasons = []
     for channel in address.channels:
         stays_out = _stays_out(channel, job, columns)
-        suppressed = f"suppressed@{channel}"
-        if suppressed in columns:
-            listed = pl.col(suppressed).fill_null(value=False) & ~stays_out
+        marks = [c for c in columns if c.startswith(f"{PREFIX}{channel}@") and not c.endswith(SEEN)]
+        if marks:
+            listed = pl.any_horizontal(pl.col(c).fill_null(value=False) for c in marks) & ~stays_out
             reasons.append(pl.when(listed).then(pl.lit(str(Reason.SUPPRESSED))))
         if channel == job.kin:
             others = pl.col(ADDRESS_OUT) if ADDRESS_OUT in columns else _NO

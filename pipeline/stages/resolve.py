@@ -9,6 +9,7 @@ import polars as pl
 
 from pipeline.job import part_of, reach_of, row_key
 from pipeline.model import POLICY_REASONS, SEND, Column, Operation, Outcome, Reason, Status
+from pipeline.stages import suppress
 from pipeline.stages.fold import broken_of
 from pipeline.stages.kin import without_own_voice
 from pipeline.stages.moved import why_not_moved
@@ -29,12 +30,14 @@ class Resolved:
 
     changes: pl.DataFrame
     decided: pl.DataFrame
+    by_list: dict[int, int]
+    """Number of a suppression list -> how many contacts something is withheld from because of it."""
 
 
 def decide(frame: pl.DataFrame, seen: pl.DataFrame, asked: pl.Series, job: Job) -> Resolved:
     """Decides every identity. `seen`: what the destination showed of those `asked`; the others of them are new.
 
-    A `suppressed@CHANNEL` column, where present, says whose address may only be opted out.
+    A `suppressed@CHANNEL@LIST` column, where present, says whose address may only be opted out.
     """
     frame = with_seen(frame, seen, asked, job)
     judged = frame.with_columns(
@@ -61,7 +64,8 @@ def decide(frame: pl.DataFrame, seen: pl.DataFrame, asked: pl.Series, job: Job) 
     parts = [a.part for a in job.attributes]
     parts += [c for t in job.targets for c in (t.part, t.at_column, t.source, t.before)]
     says = [Column.DECISION, Column.REASON, Column.MESSAGE, Column.WITHHELD, Column.KNOWN]
-    return Resolved(changes.select(*own, *sends, *parts), decided.select(*own, *says))
+    by_list = suppress.by_list(judged, job)
+    return Resolved(changes.select(*own, *sends, *parts), decided.select(*own, *says), by_list)
 
 
 def _policy(target: Target, job: Job, columns: list[str]) -> pl.Expr:
@@ -72,14 +76,9 @@ def _policy(target: Target, job: Job, columns: list[str]) -> pl.Expr:
     lost = pl.lit(None, pl.String)
     if address is not None and target.channel is not None and address in job.written_attributes:
         lost = pl.when(status.is_not_null() & pl.col(address.part).is_null()).then(pl.col(broken_of(target)))
-    suppressed = [c for c in columns if c.startswith("suppressed@") and target.channel in (None, c.split("@")[1])]
-    if suppressed:
-        rules.append(
-            (
-                Reason.SUPPRESSED,
-                raises(status) & pl.any_horizontal(pl.col(c).fill_null(value=False) for c in suppressed),
-            )
-        )
+    if suppressed := suppress.marks(columns, target):
+        listed = pl.any_horizontal(pl.col(c).fill_null(value=False) for c in suppressed)
+        rules.append((Reason.SUPPRESSED, raises(status) & listed))
     required = [str(s) for s in job.policy.require_evidence]
     unproven = pl.col(target.at_column).is_null() | pl.col(target.source).is_null()
     rules.append((Reason.EVIDENCE_MISSING, status.is_in(required) & unproven))

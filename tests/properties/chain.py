@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from pipeline.job import Job
+    from pipeline.model import Channel
 
 LIMITS = Limits(100, 1 << 20, 100, 30.0, 0.0)
 
@@ -128,12 +129,22 @@ class World:
     now: datetime
     state: pl.DataFrame = field(default_factory=SCHEMA.to_frame)
     suppressed: Sequence[str] = ()
+    channels: Sequence[Channel] | None = None
+    """Those that the list is for; None: all."""
     run: int = 0
 
     @property
     def job(self) -> Job:
         """The bound mapping."""
         return self.contacts.job
+
+    @property
+    def listed(self) -> list[suppress.Listed]:
+        """The suppression list, as it is compared."""
+        regions: list[str | None] = [*sorted({a.region for a in self.job.addresses if a.region})] or [None]
+        digests = suppress.parse([pl.Series(self.suppressed, dtype=pl.String)], regions).digests
+        of = None if self.channels is None else tuple(self.channels)
+        return [suppress.Listed(digests, of)] if self.suppressed else []
 
     def plan(self, source: pl.DataFrame, *, full: bool = False, limits: Limits = LIMITS) -> Plan:
         """Decides the records of one shard, in the order of stages that `planning` uses."""
@@ -143,12 +154,15 @@ class World:
         said = split or validated
         folded = hold_against(fold(said.valid, job), said.witnesses, job)
         identities = folded.identities
-        if self.suppressed:
-            identities = suppress.mark(identities, suppress.parse(self.suppressed), job)
+        listed = self.listed
+        if listed:
+            identities = suppress.mark(identities, listed, job)
         compared = against_state(identities, self.state, job, full=full)
         asked = to_ask(compared, job)
         wanted = compared.filter(pl.col(Column.IDENTITY).is_in(asked.implode()))
-        resolved = decide(compared, one_row_per_identity(self.contacts.read(wanted)), asked, job)
+        shown = self.contacts.read(wanted)
+        seen = one_row_per_identity(suppress.mark(shown, listed, job, stored=True) if listed else shown)
+        resolved = decide(compared, seen, asked, job)
         wires = {operation: self.contacts.encode(operation) for operation in Operation}
         items = batch(resolved.changes, job, wires, limits)
         decided = pl.concat([records.decided(resolved, job), records.superseded(folded, job)])

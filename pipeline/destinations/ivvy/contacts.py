@@ -11,7 +11,7 @@ from pipeline.destinations.ivvy import wire
 from pipeline.destinations.ivvy.directory import key_of
 from pipeline.destinations.ivvy.fields import ALL_URLS, COMPANIES, URL
 from pipeline.destinations.ivvy.identity import Wanted, split_names
-from pipeline.job import kin_of, part_of, reach_of
+from pipeline.job import kin_of, part_of, reach_of, stored_of
 from pipeline.model import Channel, Column, Status
 from pipeline.values import typed
 
@@ -51,8 +51,9 @@ def frame_of(found: Iterable[Found], job: Job) -> pl.DataFrame:
     texts += [*(part_of(key) for key in keys), kin_of(Channel.EMAIL)]
     flags = [Column.EXISTS, *(reach_of(channel) for channel in job.channel_fields)]
     columns: dict[str, Any] = dict.fromkeys(texts, pl.String) | dict.fromkeys(flags, pl.Boolean)
-    columns[Column.KIN] = pl.List(pl.String)
-    rows = [_row(one, job, keys) for one in found if one.contact is not None or one.kin]
+    stored = tuple(job.channel_fields) if job.policy.suppression else ()
+    columns |= dict.fromkeys((Column.KIN, *(stored_of(channel) for channel in stored)), pl.List(pl.String))
+    rows = [_row(one, job, keys, stored) for one in found if one.contact is not None or one.kin]
     frame = pl.DataFrame(rows, schema=columns, orient="row")
     return frame.with_columns(_comparable(attribute).alias(attribute.part) for attribute in job.attributes)
 
@@ -62,12 +63,12 @@ def handle_of(contact: Contact) -> str:
     return json.dumps({"id": contact.id, "status": contact.status, "named": bool(contact.externalId)})
 
 
-def _row(found: Found, job: Job, keys: Sequence[str]) -> tuple[Any, ...]:
+def _row(found: Found, job: Job, keys: Sequence[str], stored: Sequence[Channel]) -> tuple[Any, ...]:
     contact = found.contact
     values = _values(contact) if contact else {}
     statuses = _statuses(contact, keys) if contact else {}
     kin = [_word(wire.EMAIL_WORDS, c.status) for c in found.kin]
-    reached = {Channel.EMAIL: bool(contact and contact.email), Channel.SMS: bool(contact and contact.phone)}
+    addresses = {Channel.EMAIL: contact.email, Channel.SMS: contact.phone} if contact else {}
     return (
         found.wanted.identity,
         handle_of(contact) if contact else None,
@@ -76,8 +77,9 @@ def _row(found: Found, job: Job, keys: Sequence[str]) -> tuple[Any, ...]:
         *(statuses.get(key) for key in keys),
         next((str(word) for word in STRICTEST_KIN if word in kin), None),
         contact is not None,
-        *(reached.get(channel, False) for channel in job.channel_fields),
+        *(bool(addresses.get(channel)) for channel in job.channel_fields),
         [handle_of(c) for c in found.kin if c.status not in RESTRICTED],
+        *([addresses.get(channel)] for channel in stored),
     )
 
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Final
 
-from pipeline.figures import clock, duration
+from pipeline.figures import clock, counted, duration
 from pipeline.model import Outcome, RunStatus
 from pipeline.stages.report import headline
 from pipeline.stages.report.changes import changes
@@ -19,6 +19,7 @@ from pipeline.stages.report.view import (
     GuardRow,
     Judgement,
     Lifted,
+    ListRow,
     OutcomeRow,
     ResubscriptionRow,
     View,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from pipeline.run_folder import Manifest
     from pipeline.stages.report.causes import Causes
     from pipeline.summary import Summary
+    from pipeline.suppression import ListFacts
 
 MEANINGS: Final = {
     Outcome.CREATED: "A new contact; the destination confirmed it.",
@@ -108,6 +110,7 @@ def view_of(material: Material) -> View:
         resubscriptions=tuple(_resubscriptions(summary)),
         causes=material.causes.rows(summary, waiting=waits),
         guards=_guards(manifest, approved=bool(manifest.tripped) and not waits),
+        lists=tuple(_lists(manifest)),
         traffic=traffic_of(material.requests),
         to_come=manifest.forecast,
         modified_expected=summary.modified_count.expected,
@@ -132,6 +135,17 @@ def _facts(material: Material) -> Iterator[Fact]:
         yield Fact("Sending took", duration(took.total_seconds()))
     yield Fact("Account", manifest.account, exact=True)
     yield Fact("Plan hash", manifest.plan_hash, exact=True)
+
+
+def _lists(manifest: Manifest) -> Iterator[ListRow]:
+    """As they were when the plan was made, and sent."""
+    later: list[ListFacts | None] = [*manifest.suppression_since] or [None] * len(manifest.suppression)
+    for planned, since in zip(manifest.suppression, later, strict=True):
+        facts = since or planned
+        meant = f"For {', '.join(facts.channels)}. " if facts.channels else ""
+        limit = "" if facts.max_age_days is None else f" of {facts.max_age_days:g} allowed"
+        age = f"{counted(facts.entries, 'line')}, {facts.age_days:.1f} days old{limit}."
+        yield ListRow(facts.file, meant + age, planned.held, since.held if since else None)
 
 
 def _guards(manifest: Manifest, *, approved: bool) -> tuple[GuardRow, ...]:

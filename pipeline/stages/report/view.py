@@ -140,6 +140,16 @@ class GuardRow:
 
 
 @dataclass(frozen=True, slots=True)
+class ListRow:
+    """A suppression list. `since`: contacts that were held because it had changed when the plan was sent."""
+
+    name: str
+    says: str
+    held: int
+    since: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Bar:
     """The requests of one step of time."""
 
@@ -210,6 +220,7 @@ class View:
     resubscriptions: tuple[ResubscriptionRow, ...]
     causes: tuple[CauseRow, ...]
     guards: tuple[GuardRow, ...]
+    lists: tuple[ListRow, ...]
     traffic: Traffic
     to_come: Forecast
     modified_expected: int
