@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from pipeline.context import Progress
+    from pipeline.open_opt_outs import OpenOptOuts
     from pipeline.run import Result
     from pipeline.summary import Summary
 
@@ -75,6 +76,8 @@ def show(result: Result, *, to_stderr: bool) -> None:
         console.print(_rows(plan_tables.RESUBSCRIPTIONS, plan_tables.resubscriptions(summary), right=("contacts",)))
     if summary.reasons or summary.withheld:
         console.print(_reasons(summary))
+    if summary.open_opt_outs.open:
+        console.print(opt_outs_said(summary.open_opt_outs, planned=planned), soft_wrap=True)
     sent = summary.requests
     modified = summary.modified_count
     if summary.requests_to_come is not None:
@@ -97,6 +100,21 @@ def show(result: Result, *, to_stderr: bool) -> None:
         _console(to_stderr=True).print(f"note: {note}", markup=False, soft_wrap=True)
     if result.error is not None:
         _console(to_stderr=True).print(f"consent-sync: {result.error}", markup=False, soft_wrap=True)
+
+
+def opt_outs_said(waiting: OpenOptOuts, *, planned: bool) -> str:
+    """The opt-out clock in one line; loud where the limit is near or past."""
+    said = (
+        f"opt-outs {'that the plan would leave open' if planned else 'not confirmed'}: {waiting.open:,}, the oldest "
+        f"{waiting.oldest_business_days} of {waiting.limit_business_days} business days old"
+    )
+    if waiting.age_unknown:
+        said += f" at least ({waiting.age_unknown:,} without a time)"
+    if waiting.overdue:
+        return f"[bold white on red] OVERDUE: {waiting.overdue:,} [/] [bold red]{said}[/]"
+    if waiting.due_within_a_day:
+        return f"[bold black on yellow] DUE WITHIN A DAY: {waiting.due_within_a_day:,} [/] [bold]{said}[/]"
+    return said
 
 
 def _outcomes(summary: Summary, *, planned: bool) -> Table:

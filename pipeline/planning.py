@@ -16,7 +16,7 @@ from pipeline.model import Column, Operation, Outcome
 from pipeline.rejects import MALFORMED, REJECT_COLUMNS
 from pipeline.run_folder import RunFolder
 from pipeline.sealing import Planned
-from pipeline.stages import records, suppress
+from pipeline.stages import opt_outs, records, suppress
 from pipeline.stages.batch import MIXED_PHASE, OPT_OUT_PHASE, batch
 from pipeline.stages.fold import fold, hold_against
 from pipeline.stages.forgotten import without_rest
@@ -141,6 +141,8 @@ def plan_shard(draft: Draft, shard: int, context: Context, session: Session) -> 
     if listed:
         permitted = suppress.permissions(items, identities, shown, job)
         draft.folder.write_parquet(draft.folder.plan_file("permissions", shard), permitted)
+    owed = pl.concat([resolved.opt_outs, opt_outs.of_others(validated, split, identities, job)])
+    draft.folder.write_parquet(draft.folder.plan_file("opt_outs", shard), owed)
     decided = pl.concat([records.decided(resolved, job), records.superseded(folded, job)])
     if split is not None:
         draft.folder.write_parquet(draft.folder.plan_file("addresses", shard), decided)

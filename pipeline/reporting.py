@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from pipeline import rejects
+from pipeline import open_opt_outs, rejects
 from pipeline.advice import ADVICE
 from pipeline.job import row_key
 from pipeline.model import UNDELIVERED, BatchState, Column, Extent, Outcome, RunStatus
@@ -110,6 +110,7 @@ def _finish(run: Run, found: Gathering, status: RunStatus, modified: ModifiedCou
     nothing_sent = not batches and status in {RunStatus.PLANNED, RunStatus.STOPPED}
     requests = run.ledger.requests(run.folder.run_id)
     retried = sum(request["number"] > 1 for request in requests)
+    waiting = open_opt_outs.read(run, planned=status is RunStatus.PLANNED)
     summary = Summary(
         run_id=run.folder.run_id,
         destination=run.manifest.destination,
@@ -127,6 +128,7 @@ def _finish(run: Run, found: Gathering, status: RunStatus, modified: ModifiedCou
         resubscriptions=found.samples.resubscriptions,
         guards=run.manifest.guards,
         requests_to_come=run.manifest.forecast if nothing_sent else None,
+        open_opt_outs=waiting.figures,
         run_dir=str(run.folder.path),
         report=str(run.folder.path / REPORT),
     )
@@ -135,7 +137,9 @@ def _finish(run: Run, found: Gathering, status: RunStatus, modified: ModifiedCou
     manifest = run.manifest.model_copy(
         update={"status": str(status), "finished_at": finished.isoformat() if finished else None}
     )
-    material = Material(manifest, summary, found.causes, requests, bool(batches), _rest_waits(run, batches))
+    material = Material(
+        manifest, summary, found.causes, requests, bool(batches), _rest_waits(run, batches), waiting.rows
+    )
     summary.next = [step.command for step in next_steps(material.situation) if step.command]
     run.folder.write_text("summary.json", summary.model_dump_json(indent=2) + "\n")
     run.folder.write_text(REPORT, render(view_of(material)))

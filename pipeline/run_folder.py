@@ -5,6 +5,7 @@
       mapping.yaml               the mapping as it was; audience.json and header.json likewise
       plan/records-0000.parquet  one row per record of a shard: decision, reason, withheld parts, winner
       plan/items-0000.parquet    one row per thing to send: wire JSON, operation, phase, batch, parts, statuses before
+      plan/opt_outs-0000.parquet one row per opt-out that the destination was not told before
       plan/permissions-0000.parquet  digests of the addresses that would be permitted something, with suppression lists
       source/0000/*.parquet      the export's own columns per shard, for rejects.csv
       outcomes.* rejects.csv withheld.csv summary.json report.html

@@ -5,12 +5,15 @@ from __future__ import annotations
 import getpass
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import AnyHttpUrl, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from pipeline.errors import SettingsError
+
+OPT_OUT_LIMITS: Final = (2, 5, 10)
+"""Business days that laws give."""
 
 
 class Settings(BaseSettings):
@@ -30,6 +33,15 @@ class Settings(BaseSettings):
     consent_sync_database_url: SecretStr | None = None
     consent_sync_attempts: Annotated[int, Field(ge=1)] = 6
     """How often one request is tried while the destination gives no usable answer."""
+    consent_sync_opt_out_limit_days: int = 10
+    """Business days within which an opt-out must have reached the destination."""
+
+    @field_validator("consent_sync_opt_out_limit_days")
+    @classmethod
+    def _is_a_law(cls, value: int) -> int:
+        if value not in OPT_OUT_LIMITS:
+            raise ValueError(f"allowed: {', '.join(map(str, OPT_OUT_LIMITS))}")
+        return value
 
     consent_sync_operator: str | None = None
     """Who runs it, as the evidence names them."""

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pipeline.forecast import Forecast
 from pipeline.guard_figure import GuardFigure
 from pipeline.model import SEND, UNDELIVERED, Column, Operation, Outcome, RunStatus, Status
+from pipeline.open_opt_outs import OpenOptOuts
 from pipeline.samples import Resubscriptions, Sample
 from pipeline.stages.precedence import forbids, is_opt_out
 
@@ -80,6 +81,7 @@ class Summary(BaseModel):
     """While nothing of the plan was sent."""
     next: list[str] = Field(default_factory=list)
     """Commands for what to do next."""
+    open_opt_outs: OpenOptOuts = Field(default_factory=OpenOptOuts)
     run_dir: str
     report: str | None = None
 

@@ -50,6 +50,7 @@ DEFAULTS: Final = {
     "consent_sync_database_url": "SQLite in the home",
     "consent_sync_attempts": "6",
     "consent_sync_operator": "the system's user",
+    "consent_sync_opt_out_limit_days": "10",
 }
 MEANING: Final = {
     "acoustic_connect_url": "the region's endpoint",
@@ -64,6 +65,7 @@ MEANING: Final = {
     "consent_sync_database_url": "the ledger's database",
     "consent_sync_attempts": "how often one request is tried while the destination gives no usable answer",
     "consent_sync_operator": "who runs it, as the evidence names them",
+    "consent_sync_opt_out_limit_days": "business days that the law gives an opt-out: 2, 5 or 10",
 }
 OPTIONS: Final[dict[str, type[BaseModel]]] = {"acoustic_connect": AcousticConnect, "ivvy": Ivvy, "wix": Wix}
 CODES: Final = {

@@ -19,9 +19,9 @@ VENDORS: Final = ("acoustic_connect", "ivvy", "wix")
 LONGEST: Final = 260
 PURE_STAGES: Final = (
     "addresses", "batch", "blocks", "evidence", "fold", "forgotten", "guard",
-    "kin", "map", "moved", "numbering_plans", "outcomes", "precedence", "reconcile",
-    "record", "records", "resolve", "seen", "split", "suppress", "told",
-    "validate", "withheld", "witnesses",
+    "kin", "map", "moved", "numbering_plans", "opt_outs", "outcomes", "precedence",
+    "reconcile", "record", "records", "resolve", "seen", "split", "suppress",
+    "told", "validate", "withheld", "witnesses",
 )  # fmt: skip
 """The stages between read and deliver, and those that only join frames after it."""
 WORLD: Final = frozenset(

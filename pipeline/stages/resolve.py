@@ -9,7 +9,7 @@ import polars as pl
 
 from pipeline.job import part_of, reach_of, row_key
 from pipeline.model import POLICY_REASONS, SEND, Column, Operation, Outcome, Reason, Status
-from pipeline.stages import suppress
+from pipeline.stages import opt_outs, suppress
 from pipeline.stages.fold import broken_of
 from pipeline.stages.kin import without_own_voice
 from pipeline.stages.moved import why_not_moved
@@ -32,6 +32,8 @@ class Resolved:
     decided: pl.DataFrame
     by_list: dict[int, int]
     """Number of a suppression list -> how many contacts something is withheld from because of it."""
+    opt_outs: pl.DataFrame
+    """One row per identity and target whose opt-out the destination was not told before."""
 
 
 def decide(frame: pl.DataFrame, seen: pl.DataFrame, asked: pl.Series, job: Job) -> Resolved:
@@ -53,6 +55,7 @@ def decide(frame: pl.DataFrame, seen: pl.DataFrame, asked: pl.Series, job: Job) 
         *(_sent_status(t).alias(t.part) for t in job.targets),
         *(opted_out_since(t).alias(t.at_column) for t in job.targets),
         *(_sent_value(a, job).alias(a.part) for a in job.attributes),
+        *(opt_outs.owed(t).alias(opt_outs.owed_of(t)) for t in job.targets),
         pl.any_horizontal(*_told_parts(job), pl.lit(value=False)).alias("_some_told"),
         pl.any_horizontal(*_known_statuses(job), pl.lit(value=False)).alias(Column.KNOWN),
     ).pipe(with_withheld, job)
@@ -64,8 +67,8 @@ def decide(frame: pl.DataFrame, seen: pl.DataFrame, asked: pl.Series, job: Job) 
     parts = [a.part for a in job.attributes]
     parts += [c for t in job.targets for c in (t.part, t.at_column, t.source, t.before)]
     says = [Column.DECISION, Column.REASON, Column.MESSAGE, Column.WITHHELD, Column.KNOWN]
-    by_list = suppress.by_list(judged, job)
-    return Resolved(changes.select(*own, *sends, *parts), decided.select(*own, *says), by_list)
+    by_list, owed = suppress.by_list(judged, job), opt_outs.of_identities(decided, job)
+    return Resolved(changes.select(*own, *sends, *parts), decided.select(*own, *says), by_list, owed)
 
 
 def _policy(target: Target, job: Job, columns: list[str]) -> pl.Expr:

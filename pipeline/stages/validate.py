@@ -61,7 +61,7 @@ def validate(mapped: pl.DataFrame, job: Job) -> Validated:
     )
     statuses = [column for t in job.targets for column in (t.part, t.at_column)]
     witnesses = mapped.join(rejected.select(Column.RECORD), on=Column.RECORD, how="semi").select(
-        Column.IDENTITY, *(a.part for a in job.addresses), *statuses
+        Column.RECORD, Column.LINE, Column.IDENTITY, *(a.part for a in job.addresses), *statuses
     )
     valid = withheld.filter(pl.col(Column.REASON).is_null()).drop(Column.REASON, Column.MESSAGE)
     return Validated(valid, rejected, witnesses)

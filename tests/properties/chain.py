@@ -15,7 +15,7 @@ from pipeline.destinations.interface import Exceptional, Limits
 from pipeline.job import part_of
 from pipeline.ledger_rows import BatchRow
 from pipeline.model import BatchState, Column, Operation, Outcome, Reason
-from pipeline.stages import records, suppress
+from pipeline.stages import opt_outs, records, suppress
 from pipeline.stages.batch import batch
 from pipeline.stages.fold import fold, hold_against
 from pipeline.stages.map import identity_of, map_records
@@ -119,6 +119,7 @@ class Plan:
     folded: pl.DataFrame
     decided: pl.DataFrame
     """One row per record, or where consent belongs to addresses, per record and address."""
+    opt_outs: pl.DataFrame
 
 
 @dataclass(slots=True)
@@ -167,7 +168,9 @@ class World:
         items = batch(resolved.changes, job, wires, limits)
         decided = pl.concat([records.decided(resolved, job), records.superseded(folded, job)])
         of_records = gather(decided, split) if split else decided
-        return Plan(pl.concat([of_records, records.rejected(validated.rejected)]), items, identities, decided)
+        whole = pl.concat([of_records, records.rejected(validated.rejected)])
+        owed = pl.concat([resolved.opt_outs, opt_outs.of_others(validated, split, identities, job)])
+        return Plan(whole, items, identities, decided, owed)
 
     def carry_out(self, plan: Plan) -> pl.DataFrame:
         """Sends every batch of a plan, phase by phase; returns the outcomes and remembers what was told."""

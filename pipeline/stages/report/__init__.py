@@ -5,6 +5,7 @@
     headline    the sentence at the top, and what to do next
     changes     consent transitions as opt-outs, opt-ins and re-subscriptions
     causes      why records and parts were not sent, with masked examples
+    opt_out_clock  how long opt-outs have waited
     traffic     requests over time
     page        View -> HTML, by page.html.j2 and page.css
 

@@ -67,9 +67,10 @@ class Causes:
             places[row[_PLACE]] = places.get(row[_PLACE], 0) + row[_COUNT]
             kept = self._examples.setdefault(row[Column.REASON], {})
             for example in row[_FIRST]:
-                kept[example[Column.RECORD]] = self._example(example)
+                kept[example[Column.RECORD]] = self.example(example)
 
-    def _example(self, row: Mapping[str, object]) -> Example:
+    def example(self, row: Mapping[str, object]) -> Example:
+        """A record of an outcome, as far as it may be shown."""
         identity = str(row[Column.IDENTITY] or "")
         line = row[Column.LINE]
         shown = identity if self.show_addresses else mask(identity)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Final
 
+import polars as pl
+
 from pipeline.figures import clock, counted, duration
-from pipeline.model import Outcome, RunStatus
+from pipeline.model import Column, Outcome, RunStatus
+from pipeline.stages.opt_outs import AGE
 from pipeline.stages.report import headline
 from pipeline.stages.report.changes import changes
 from pipeline.stages.report.headline import Situation
+from pipeline.stages.report.opt_out_clock import clock_of
 from pipeline.stages.report.traffic import begun_at, traffic_of
 from pipeline.stages.report.view import (
     Fact,
@@ -76,6 +80,10 @@ class Material:
     begun: bool
     rest_waits: bool = False
     """Whether the opt-outs went ahead by themselves, and the rest waits."""
+    opt_outs: pl.DataFrame = field(
+        default_factory=lambda: pl.DataFrame(schema={AGE: pl.Int32, Column.REASON: pl.String})
+    )
+    """Open opt-outs, the oldest first."""
 
     @property
     def situation(self) -> Situation:
@@ -111,6 +119,7 @@ def view_of(material: Material) -> View:
         causes=material.causes.rows(summary, waiting=waits),
         guards=_guards(manifest, approved=bool(manifest.tripped) and not waits),
         lists=tuple(_lists(manifest)),
+        opt_outs=clock_of(material.opt_outs, summary.open_opt_outs, material.causes),
         traffic=traffic_of(material.requests),
         to_come=manifest.forecast,
         modified_expected=summary.modified_count.expected,

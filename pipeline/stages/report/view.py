@@ -150,6 +150,41 @@ class ListRow:
 
 
 @dataclass(frozen=True, slots=True)
+class AgeRow:
+    """Open opt-outs of an age. `near`: the limit is near; `late`: it is past."""
+
+    label: str
+    count: int
+    near: bool
+    late: bool
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingRow:
+    """An open opt-out. `at_least`: it has no time of its own."""
+
+    example: Example
+    target: str
+    business_days: int
+    at_least: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class OptOutClock:
+    """How long opt-outs have waited for the destination; `oldest` are examples."""
+
+    open: int
+    limit: int
+    due: int
+    overdue: int
+    unknown: int
+    ages: tuple[AgeRow, ...]
+    oldest: tuple[WaitingRow, ...]
+    steps: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Bar:
     """The requests of one step of time."""
 
@@ -221,6 +256,7 @@ class View:
     causes: tuple[CauseRow, ...]
     guards: tuple[GuardRow, ...]
     lists: tuple[ListRow, ...]
+    opt_outs: OptOutClock
     traffic: Traffic
     to_come: Forecast
     modified_expected: int
