@@ -66,7 +66,7 @@ ADVICE: Final[dict[Reason, tuple[str, str]]] = {
         "Correct the address, or send the contact's own opt-out, or newer evidence of its opt-in, with it.",
     ),
     Reason.SUPPRESSED: (
-        "The address is on the suppression list; it may only be opted out.",
+        "The address is on a suppression list; it may only be opted out.",
         "Nothing to do, unless the list is wrong.",
     ),
     Reason.FORGOTTEN: (

@@ -71,7 +71,7 @@ OPTIONS: Final[dict[str, type[BaseModel]]] = {"acoustic_connect": AcousticConnec
 CODES: Final = {
     0: "every row is settled, nothing rejected, held, withheld, failed or unknown",
     1: "an unexpected error, or the disk or the ledger cannot be written",
-    2: "usage, settings, mapping or export cannot be used; nothing was sent",
+    2: "usage, settings, mapping, export or a suppression list cannot be used; nothing was sent",
     3: "finished, but rows were rejected, held, failed or unknown, or parts withheld; or evidence is broken",
     4: "a guard stopped it; nothing was sent, or with `--only opt-outs` nothing but opt-outs",
     5: "the destination is unreachable or refuses, or the run was stopped; `resume` goes on",

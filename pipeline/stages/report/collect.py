@@ -56,6 +56,7 @@ IF_WAITING: Final = {Outcome.UNKNOWN: "Not sent: waits for an approval of the pl
 ALWAYS: Final = (
     FileRow("summary.json", "The figures of this page, for programs."),
     FileRow("manifest.json", "What was planned, from which export and mapping, and how far it came."),
+    FileRow("open_opt_outs.parquet", "Opt-outs that are not confirmed, the oldest first.", personal=True),
     FileRow("mapping.yaml", "The mapping as it was for this run."),
     FileRow("plan/", "Every decision and every item to send, sealed by the plan hash.", personal=True),
 )
