@@ -221,6 +221,17 @@ def test_an_address_that_was_told_or_stored_before_counts_at_apply(world: World)
     assert len(world.mutations()) == before
 
 
+def test_an_address_that_the_plan_brings_counts_at_apply(world: World) -> None:
+    """The destination has another one stored yet, and would not be asked: it is no witness."""
+    lists = listed(world)
+    lists.mapping.write_text(lists.mapping.read_text().replace("policy: {", "policy: {witnesses: [export, state], "))
+    lists.write("nobody@example.com\n")
+    planned = world.plan(lists.mapping, lists.export(row_of(1, email="new@example.com"), row_of(2)))
+    lists.write("new@example.com\n")
+    assert world.apply(planned.summary.run_id).summary.reasons == {"suppressed": 1}
+    assert (world.status("C-0001"), world.status("C-0002")) == (None, "OPT_IN")
+
+
 @pytest.mark.parametrize("state", ["missing", "stale"])
 def test_a_list_that_failed_since_the_plan_stops_apply(world: World, state: str) -> None:
     """Nothing is sent and the plan stays as it is; once the list is there again it can be carried out."""

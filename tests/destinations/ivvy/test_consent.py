@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from .bench import STATUS, contact, row
+from .bench import NEWS, STATUS, contact, row
 
 if TYPE_CHECKING:
     from .bench import Account
@@ -402,3 +402,15 @@ def test_the_mapping_says_status_words_that_ivvy_has(account: Account) -> None:
     wrong = {"channels": {"EMAIL": {**STATUS, "values": {"NEVER_CONFIRMED": ["Y"]}}}}
     with pytest.raises(MappingErrors, match="ivvy cannot store NEVER_CONFIRMED for EMAIL; allowed: OPT_IN, OPT_OUT"):
         account.sync(row(1), consent=wrong)
+
+
+def test_a_stored_phone_number_that_is_listed_holds_the_group(account: Account) -> None:
+    """A group is for all channels: the number counts though nothing of the mapping knows it."""
+    account.seed(contact(1, phone="+12125550101"), contact(2))
+    (account.path / "list.txt").write_text("+1 212 555 0101\n", encoding="utf-8")
+    groups = {"Newsletter": NEWS}
+    result = account.sync(
+        row(1, news="Y"), row(2, news="Y"), consent={"groups": groups}, policy={"suppression": "list.txt"}
+    )
+    assert result.summary.withheld == {"suppressed": 1}
+    assert (account.groups(1), account.groups(2)) == ([], [310])

@@ -429,3 +429,22 @@ def test_a_suppressed_address_is_only_opted_out(site: Site) -> None:
     outcomes = site.outcomes(result)
     assert (outcomes["1"]["outcome"], outcomes["1"]["reason"]) == ("held", "suppressed")
     assert site.states() == {"ann2@example.com": "CONFIRMED", "ann3@example.com": "REVOKED"}
+
+
+def test_an_address_that_was_listed_since_the_plan_is_held_alone(site: Site) -> None:
+    """Each address of a record is an item of its own: the other one's consent goes."""
+    listed = site.path / "list.txt"
+    listed.write_text("# nobody yet\n", encoding="utf-8")
+    request = site.request(row(1, phone=PHONE, sms="Y"), row(2), policy={"suppression": "list.txt"})
+    planned = run.plan(request, site.context())
+    listed.write_text("(212) 555-0101\n", encoding="utf-8")
+    result = run.apply(planned.summary.run_id, site.context())
+    assert site.states() == {"ann1@example.com": "CONFIRMED", "ann2@example.com": "CONFIRMED"}
+    assert result.summary.withheld == {"suppressed": 1}
+
+
+def test_an_opt_out_without_its_address_is_open(site: Site) -> None:
+    """It is owed though it belongs to no item; the opt-out beside it is confirmed, and so is not."""
+    result = site.sync(row(1, "N", sms="N"), row(2, "N", phone="12", sms="N"), row(3, sms="Y"))
+    assert (result.summary.open_opt_outs.open, result.summary.open_opt_outs.age_unknown) == (2, 0)
+    assert site.states()["ann1@example.com"] == "REVOKED"
