@@ -101,6 +101,11 @@ class Target:
         return f"{self.part}@at"
 
     @property
+    def since(self) -> str:
+        """The column that holds since when the status is told and remembered to be: not before the platform's own."""
+        return f"{self.part}@since"
+
+    @property
     def source(self) -> str:
         """The column that holds how consent was given."""
         return f"{self.part}@source"

@@ -162,7 +162,7 @@ EXPECTED: Final = {
             6: "rejected email_invalid", 11: "rejected address_missing", 13: "rejected malformed_record",
         },
         withheld={"email_invalid": 2, "address_missing": 1},
-        dated=7,  # all but 5 (blank), 12 (no such day), and whom the site had opted out before, nobody knows when
+        dated=8,  # all but 5 (blank) and 12 (no such day)
         noted=("1 records are malformed and would be rejected",),
     ),
     "mailchimp_cleaned_to_ivvy": Expected(

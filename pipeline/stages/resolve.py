@@ -53,7 +53,7 @@ def decide(frame: pl.DataFrame, seen: pl.DataFrame, asked: pl.Series, job: Job) 
     ).pipe(without_own_voice, job)
     sent = judged.with_columns(
         *(_sent_status(t).alias(t.part) for t in job.targets),
-        *(opted_out_since(t).alias(t.at_column) for t in job.targets),
+        *(opted_out_since(t).alias(t.since) for t in job.targets),
         *(_sent_value(a, job).alias(a.part) for a in job.attributes),
         *(opt_outs.owed(t).alias(opt_outs.owed_of(t)) for t in job.targets),
         pl.any_horizontal(*_told_parts(job), pl.lit(value=False)).alias("_some_told"),
@@ -65,7 +65,7 @@ def decide(frame: pl.DataFrame, seen: pl.DataFrame, asked: pl.Series, job: Job) 
     own = [*row_key(job), Column.LINE, Column.IDENTITY]
     sends = [Column.OPERATION, *((Column.HANDLE, Column.KIN, Column.BARRED) if job.asks_first else ())]
     parts = [a.part for a in job.attributes]
-    parts += [c for t in job.targets for c in (t.part, t.at_column, t.source, t.before)]
+    parts += [c for t in job.targets for c in (t.part, t.at_column, t.since, t.source, t.before)]
     says = [Column.DECISION, Column.REASON, Column.MESSAGE, Column.WITHHELD, Column.KNOWN]
     by_list, owed = suppress.by_list(judged, job), opt_outs.of_identities(decided, job)
     return Resolved(changes.select(*own, *sends, *parts), decided.select(*own, *says), by_list, owed)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from pipeline.model import Column, Reason
 from pipeline.stages.opt_outs import AGE, AT, TARGET
-from pipeline.stages.report.view import AgeRow, OptOutClock, WaitingRow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,10 +15,46 @@ if TYPE_CHECKING:
 
     from pipeline.open_opt_outs import OpenOptOuts
     from pipeline.stages.report.causes import Causes
+    from pipeline.stages.report.view import Example
 
 SHOWN: Final = 5
 STEPS: Final = (0, 1, 2, 5, 10)
 """The last ages of the rows, in business days; the limits of laws are among them."""
+
+
+@dataclass(frozen=True, slots=True)
+class AgeRow:
+    """Open opt-outs of an age. `near`: the limit is near; `late`: it is past."""
+
+    label: str
+    count: int
+    near: bool
+    late: bool
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingRow:
+    """An open opt-out. `at_least`: it has no time of its own."""
+
+    example: Example
+    target: str
+    business_days: int
+    at_least: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class OptOutClock:
+    """How long opt-outs have waited for the destination; `oldest` are examples."""
+
+    open: int
+    limit: int
+    due: int
+    overdue: int
+    unknown: int
+    ages: tuple[AgeRow, ...]
+    oldest: tuple[WaitingRow, ...]
+    steps: tuple[str, ...]
 
 
 def clock_of(rows: pl.DataFrame, figures: OpenOptOuts, causes: Causes) -> OptOutClock:

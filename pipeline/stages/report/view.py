@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from pipeline.forecast import Forecast
     from pipeline.model import Outcome, RunStatus
+    from pipeline.stages.report.opt_out_clock import OptOutClock
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,41 +148,6 @@ class ListRow:
     says: str
     held: int
     since: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class AgeRow:
-    """Open opt-outs of an age. `near`: the limit is near; `late`: it is past."""
-
-    label: str
-    count: int
-    near: bool
-    late: bool
-
-
-@dataclass(frozen=True, slots=True)
-class WaitingRow:
-    """An open opt-out. `at_least`: it has no time of its own."""
-
-    example: Example
-    target: str
-    business_days: int
-    at_least: bool
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class OptOutClock:
-    """How long opt-outs have waited for the destination; `oldest` are examples."""
-
-    open: int
-    limit: int
-    due: int
-    overdue: int
-    unknown: int
-    ages: tuple[AgeRow, ...]
-    oldest: tuple[WaitingRow, ...]
-    steps: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
