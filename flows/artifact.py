@@ -1,9 +1,10 @@
-"""What a run came to, as Markdown for Prefect's user interface. Counts only: no address, no identity, no value."""
+"""What a run came to, as Markdown for Prefect's user interface. Counts and masked samples: no address, no value."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pipeline import plan_tables
 from pipeline.advice import ADVICE
 from pipeline.model import Outcome, Reason, RunStatus
 
@@ -30,18 +31,22 @@ def _told(result: Result) -> Iterator[str]:
     if result.error is not None:
         yield from (f"> {line}" for line in str(result.error).splitlines())
         yield ""
+    for note in result.notes:
+        yield from (f"Note: {note}.", "")
     if summary.status is RunStatus.PLANNED:
-        yield "Outcomes if the destination accepts everything; nothing was sent."
-        yield ""
-        yield f"Next: `consent-sync apply {summary.run_id}`"
-        yield ""
+        yield from ("Outcomes if the destination accepts everything; nothing was sent.", "")
+    for command in summary.next:
+        yield from (f"Next: `{command}`", "")
 
 
 def _sections(summary: Summary) -> Iterator[str]:
     yield from _table("Outcomes", ("outcome", "records"), _outcomes(summary))
-    steps = [(label, *_ends(step), n) for label, counts in summary.transitions.items() for step, n in counts.items()]
-    yield from _table("Consent", ("target", "from", "to", "contacts"), steps)
+    yield from _table("Consent", plan_tables.STEPS, plan_tables.steps(summary))
+    yield from _table("Re-subscriptions", plan_tables.RESUBSCRIPTIONS, plan_tables.resubscriptions(summary))
     yield from _table("Reasons", ("reason", "records", "parts withheld", "what to do"), _reasons(summary))
+    yield from _table("Guards", plan_tables.GUARDS, plan_tables.guards(summary))
+    if summary.requests_to_come is not None:
+        yield from ("## Requests to come", "", *plan_tables.to_come(summary.requests_to_come), "")
     requests, modified = summary.requests, summary.modified_count
     facts: list[tuple[str, str]] = [("destination", summary.destination), ("plan hash", f"`{summary.plan_hash}`")]
     if summary.guards_tripped:
@@ -59,11 +64,6 @@ def _sections(summary: Summary) -> Iterator[str]:
 def _outcomes(summary: Summary) -> Iterator[tuple[str, int]]:
     yield from ((o, n) for o in Outcome if (n := getattr(summary.rows, o)))
     yield "read", summary.rows.read
-
-
-def _ends(step: str) -> tuple[str, str]:
-    before, _, after = step.partition("->")
-    return before, after
 
 
 def _reasons(summary: Summary) -> Iterator[tuple[str, int, int, str]]:

@@ -44,13 +44,14 @@ def command(  # noqa: PLR0913, PLR0917 - typer's way to declare options
     full: Annotated[bool, typer.Option("--full", help="Send also what the state calls unchanged.")] = False,
     run: Annotated[str, typer.Option(metavar="RUN", help="The run to apply or resume.")] = "",
     approve: Annotated[str, typer.Option(metavar="HASH", help="The hash of the plan to apply.")] = "",
+    only: Annotated[str, typer.Option(metavar="opt-outs", help="Send the opt-outs, and let the rest wait.")] = "",
     failure: Annotated[Failure, typer.Option(help="What counts as failure in Prefect.")] = Failure.REJECTED,
     home: Annotated[Path | None, typer.Option(metavar="DIR", help="Where runs and state live.")] = None,
 ) -> None:
     """Run the flow sync-consent in this process and exit as `consent-sync` does."""
     try:
         request = SyncRequest(
-            mode=mode, mapping=mapping, export=export, full=full, run=run, approve=approve, failure=failure
+            mode=mode, mapping=mapping, export=export, full=full, run=run, approve=approve, only=only, failure=failure
         )
     except ValidationError as error:
         raise typer.BadParameter("; ".join(e["msg"].removeprefix("Value error, ") for e in error.errors())) from None

@@ -61,8 +61,15 @@ class SyncRequest(BaseModel):
         "For apply: the first 12 characters, or more, of the plan's hash. It lets a tripped guard pass.",
         pattern="^([0-9a-fA-F]{12,64})?$",
     )
-    failure: Failure = _field(
+    only: str = _field(
         6,
+        "",
+        "Only the opt-outs",
+        "For apply: opt-outs sends the opt-outs of the plan and lets the rest wait. Empty: all of it.",
+        pattern="^(opt-outs)?$",
+    )
+    failure: Failure = _field(
+        7,
         Failure.REJECTED,
         "What counts as failure",
         "failed: records that the destination refused or did not confirm. rejected: those and rejected records. "
@@ -86,6 +93,8 @@ class SyncRequest(BaseModel):
                 )
         if self.approve and self.mode is not Mode.APPLY:
             raise ValueError("only mode apply takes an approved plan hash")
+        if self.only and self.mode is not Mode.APPLY:
+            raise ValueError("only mode apply can send the opt-outs and let the rest wait")
         return self
 
     def name(self, destination: str | None) -> str:

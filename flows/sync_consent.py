@@ -24,6 +24,7 @@ from flows.tasks import as_task, told
 from pipeline import mapping_file, run
 from pipeline.context import Context, Progress, Request
 from pipeline.errors import ConsentSyncError, Interrupted
+from pipeline.model import Extent
 from pipeline.run import Result
 from pipeline.settings import Settings
 from pipeline.signals import stopping
@@ -73,7 +74,8 @@ def _command(request: SyncRequest, context: Context) -> Result:
         case Mode.SYNC:
             return run.sync(asked, context)
         case Mode.APPLY:
-            return run.apply(request.run, context, approve=request.approve or None)
+            extent = Extent(request.only) if request.only else Extent.WHOLE
+            return run.apply(request.run, context, approve=request.approve or None, extent=extent)
         case Mode.RESUME:
             return run.resume(request.run, context)
         case _:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
+from pathlib import PurePath
 from typing import Final
 
 from pipeline.model import Reason
+
+DEFAULT_HOME: Final = ".consent-sync"
 
 ADVICE: Final[dict[Reason, tuple[str, str]]] = {
     Reason.MALFORMED_RECORD: (
@@ -57,9 +61,17 @@ ADVICE: Final[dict[Reason, tuple[str, str]]] = {
         "The contact has opted out, and the export has no newer evidence of a new opt-in.",
         "Leave it, or collect a new consent with time and source and use `resubscribe: with_newer_evidence`.",
     ),
+    Reason.ADDRESS_OPTED_OUT: (
+        "Somebody has opted out at this address, and a contact that is not opted out is not moved to it.",
+        "Correct the address, or send the contact's own opt-out, or newer evidence of its opt-in, with it.",
+    ),
     Reason.SUPPRESSED: (
-        "The address is on the suppression list; it may only be opted out.",
+        "The address is on a suppression list; it may only be opted out.",
         "Nothing to do, unless the list is wrong.",
+    ),
+    Reason.FORGOTTEN: (
+        "A contact with this identity or address was forgotten (`consent-sync forget`); it may only be opted out.",
+        "Take it out of the system that writes the export.",
     ),
     Reason.FOLDED: ("Another record of the same identity carries the outcome; nothing of this one is lost.", ""),
     Reason.ALREADY_TOLD: ("The destination was already told exactly this.", ""),
@@ -83,6 +95,10 @@ ADVICE: Final[dict[Reason, tuple[str, str]]] = {
     Reason.CONTACT_AMBIGUOUS: (
         "Several contacts of the destination have this identity, so nobody can say which one is meant.",
         "Merge them at the destination, or identify contacts by something that is unique.",
+    ),
+    Reason.CONTACT_NAMED_TWICE: (
+        "Several identities of the export are one contact of the destination; only an opt-out is told to it.",
+        "Give each person one identity in the export, or merge the two where it comes from.",
     ),
     Reason.CONTACT_ANONYMISED: (
         "The contact was anonymised at the destination and is not written to.",
@@ -124,7 +140,10 @@ ADVICE: Final[dict[Reason, tuple[str, str]]] = {
         "It was sent and no usable answer came; reading back could not settle it.",
         "Run `consent-sync resume` when the destination answers again.",
     ),
-    Reason.NOT_SENT: ("The run stopped before its turn.", "Run `consent-sync resume`."),
+    Reason.NOT_SENT: (
+        "The run stopped before its turn, or lets it wait until somebody approves the plan.",
+        "Run `consent-sync resume`, or where it waits, `consent-sync apply` as the report says.",
+    ),
     Reason.CHANGED_SINCE: (
         "The consent is no longer what the run to be reverted left: a later run or somebody else changed it.",
         "Nothing, unless the later change is wrong too; then revert that run, or correct it at the destination.",
@@ -139,3 +158,10 @@ ADVICE: Final[dict[Reason, tuple[str, str]]] = {
     ),
 }
 """Reason -> (what it means, what to do), for the report and the README."""
+
+
+def command(run_dir: str, *words: str) -> str:
+    """A command line to copy, with `--home` where the run is not under the default home."""
+    home = str(PurePath(run_dir).parent.parent)
+    more = () if home == DEFAULT_HOME else ("--home", home)
+    return shlex.join(("consent-sync", *words, *more))

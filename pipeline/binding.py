@@ -57,6 +57,7 @@ def bind(file: MappingFile, audience: Audience) -> Job:
         by_address=audience.by_address,
         asks_first=audience.asks_first,
         kin=audience.kin,
+        naming=_naming(attributes, audience),
         groups_are_apart=audience.groups_are_apart,
     )
 
@@ -99,7 +100,7 @@ class _Binder:
         found = self.audience.fields.get(name)
         if found is None:
             patterns = [cell for names, cell in self.audience.open_fields.items() if re.fullmatch(names, name)]
-            found = Field(name, "any", pattern=patterns[0] or None) if patterns else None
+            found = Field(name, TEXT if patterns[0] else "any", pattern=patterns[0] or None) if patterns else None
         if found is None:
             self.problem(
                 path,
@@ -207,7 +208,14 @@ class _Binder:
                 is_required=field.is_required,
                 id=field.id,
                 pattern=field.pattern,
+                most=field.most,
             )
+
+
+def _naming(attributes: tuple[Attribute, ...], audience: Audience) -> tuple[str, ...]:
+    """The parts that name a new contact, where all of them are mapped."""
+    parts = {a.name: a.part for a in attributes}
+    return tuple(parts[n] for n in audience.naming_fields) if set(audience.naming_fields) <= set(parts) else ()
 
 
 def _choices(field: Field) -> dict[str, str] | None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from pipeline import mapping_file as mf
+from pipeline import suppression
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,6 +49,8 @@ def check(mapping: Path, export: Path | None, *, online: Context | None = None) 
     """`online`: the world in which the audience is asked. Raises UsageError or DestinationError for what is wrong."""
     file = mf.load(mapping)
     checked = Checked(str(mapping), [f"{mapping}: {len(file.mapping.columns())} columns are mapped"])
+    if file.mapping.policy.suppression:
+        checked.looked_at += [facts.line() for facts in suppression.load(file, datetime.now(UTC)).facts]
     if export is not None:
         _against_export(file, export, checked)
     if online is not None:

@@ -11,7 +11,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from pipeline import __version__
-from pipeline.commands import reading, writing
+from pipeline.commands import proof, reading, writing
 from pipeline.commands.options import print_json
 from pipeline.errors import ConsentSyncError
 
@@ -72,6 +72,8 @@ for _command in (
     writing.report,
     reading.explain,
     reading.verify,
+    proof.evidence,
+    proof.forget,
     reading.runs,
     reading.schema,
 ):

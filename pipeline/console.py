@@ -1,4 +1,4 @@
-"""What a command shows on the terminal: progress, and what a run came to. Counts only, no addresses."""
+"""What a command shows on the terminal: progress, and what a run came to. Counts and masked samples, no addresses."""
 
 from __future__ import annotations
 
@@ -8,15 +8,18 @@ from typing import TYPE_CHECKING, Any, Final
 
 from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
+from pipeline import plan_tables
 from pipeline.advice import ADVICE
 from pipeline.model import Outcome, Reason, RunStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from pipeline.context import Progress
+    from pipeline.open_opt_outs import OpenOptOuts
     from pipeline.run import Result
     from pipeline.summary import Summary
 
@@ -67,24 +70,51 @@ def show(result: Result, *, to_stderr: bool) -> None:
     planned = summary.status is RunStatus.PLANNED
     console.print(f"[bold]{summary.run_id}[/bold]  {summary.destination}  [bold]{summary.status}[/bold]")
     console.print(_outcomes(summary, planned=planned))
-    if summary.transitions:
-        console.print(_transitions(summary))
+    if summary.shown_transitions:
+        console.print(_steps(summary))
+    if summary.resubscriptions:
+        console.print(_rows(plan_tables.RESUBSCRIPTIONS, plan_tables.resubscriptions(summary), right=("contacts",)))
     if summary.reasons or summary.withheld:
         console.print(_reasons(summary))
+    if summary.open_opt_outs.open:
+        console.print(opt_outs_said(summary.open_opt_outs, planned=planned), soft_wrap=True)
     sent = summary.requests
     modified = summary.modified_count
-    if planned:
+    if summary.requests_to_come is not None:
+        console.print(_rows(plan_tables.GUARDS, plan_tables.guards(summary), right=("figure", "limit")))
+        for line in plan_tables.to_come(summary.requests_to_come):
+            console.print(line, markup=False, soft_wrap=True)
         console.print(f"plan hash {summary.plan_hash}")
-        console.print(f"next: consent-sync apply {summary.run_id}", markup=False, soft_wrap=True)
     else:
         console.print(
             f"requests: {sent.sent:,} sent, {sent.retried:,} of them retries; "
             f"modified: {modified.reported:,} of {modified.expected:,} expected; "
             f"{'balanced' if summary.balanced else 'NOT BALANCED: report this with the run folder'}"
         )
+    # What a finished run leaves to correct is in its report; a log needs the command only where something waits.
+    waits = summary.status not in {RunStatus.COMPLETED, RunStatus.PARTIAL} or summary.rows.unknown
+    for command in summary.next if waits else ():
+        console.print(f"next: {command}", markup=False, soft_wrap=True)
     console.print(f"report: {summary.report}", markup=False, soft_wrap=True)
+    for note in result.notes:
+        _console(to_stderr=True).print(f"note: {note}", markup=False, soft_wrap=True)
     if result.error is not None:
         _console(to_stderr=True).print(f"consent-sync: {result.error}", markup=False, soft_wrap=True)
+
+
+def opt_outs_said(waiting: OpenOptOuts, *, planned: bool) -> str:
+    """The opt-out clock in one line; loud where the limit is near or past."""
+    said = (
+        f"opt-outs {'that the plan would leave open' if planned else 'not confirmed'}: {waiting.open:,}, the oldest "
+        f"{waiting.oldest_business_days} of {waiting.limit_business_days} business days old"
+    )
+    if waiting.age_unknown:
+        said += f" at least ({waiting.age_unknown:,} without a time)"
+    if waiting.overdue:
+        return f"[bold white on red] OVERDUE: {waiting.overdue:,} [/] [bold red]{said}[/]"
+    if waiting.due_within_a_day:
+        return f"[bold black on yellow] DUE WITHIN A DAY: {waiting.due_within_a_day:,} [/] [bold]{said}[/]"
+    return said
 
 
 def _outcomes(summary: Summary, *, planned: bool) -> Table:
@@ -112,13 +142,27 @@ def _table(*columns: str) -> Table:
     return table
 
 
-def _transitions(summary: Summary) -> Table:
-    table = _table("consent", "from", "to")
-    table.add_column("contacts", justify="right")
-    for label, steps in summary.transitions.items():
-        for step, count in steps.items():
-            before, _, after = step.partition("->")
-            table.add_row(label, before, after, f"{count:,}")
+def _steps(summary: Summary) -> Table:
+    """With examples, where somebody is to judge a plan by them."""
+    shown = None if summary.requests_to_come is not None else -1
+    rows = ((*ends, f"{count:,}", examples)[:shown] for *ends, count, examples in plan_tables.steps(summary))
+    return _rows(plan_tables.STEPS[:shown], rows, right=("contacts",))
+
+
+def _rows(columns: tuple[str, ...], rows: Iterable[Sequence[str]], *, right: tuple[str, ...]) -> Table:
+    """A table whose last column takes what room there is."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in columns:
+        last = column == columns[-1]
+        table.add_column(
+            column,
+            justify="right" if column in right else "left",
+            no_wrap=not last,
+            overflow="fold",
+            ratio=1 if last else None,
+        )
+    for row in rows:
+        table.add_row(*(escape(cell) for cell in row))
     return table
 
 

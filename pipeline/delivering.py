@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from pipeline import mapping_file
+from pipeline import mapping_file, recording, relisting
 from pipeline.destinations.interface import Delivery
 from pipeline.errors import GuardTripped, Refused
-from pipeline.model import BatchState, Column, RunStatus
-from pipeline.stages.batch import OPT_OUT_PHASE, OTHER_PHASE
+from pipeline.job import row_key
+from pipeline.model import BatchState, Column, Extent, RunStatus
+from pipeline.stages.batch import OPT_OUT_PHASE, PHASES
 from pipeline.stages.deliver import Batch, Deliverer
 from pipeline.stages.outcomes import settle_items
 from pipeline.stages.record import Teller, told
@@ -25,8 +27,11 @@ if TYPE_CHECKING:
     from pipeline.session import Session
 
 
-def deliver(run: Run, session: Session, *, watchful: bool) -> None:
-    """Settles what is not settled yet or unknown. Raises what stopped it, after the batches in flight."""
+PHASES_OF: Final = {Extent.OPT_OUTS: (OPT_OUT_PHASE,), Extent.WHOLE: PHASES}
+
+
+def deliver(run: Run, session: Session, extent: Extent, *, watchful: bool) -> None:
+    """Settles what of `extent` is not settled yet or unknown. Raises what stopped it, after the batches in flight."""
     done = run.ledger.batches(run.folder.run_id)
     total = run.manifest.batches
     count = sum(row.clear for row in done.values())
@@ -39,14 +44,25 @@ def deliver(run: Run, session: Session, *, watchful: bool) -> None:
     deliverer = Deliverer(
         run.job, session, run.ledger, run.folder.run_id, run.context.stop, run.context.clock, settled, watchful
     )
+    deliverer.lists = run.lists.listed
+    forbidden = relisting.barred(run)
     try:
-        for phase in (OPT_OUT_PHASE, OTHER_PHASE):
-            deliverer.deliver(_batches(run, phase, done))
+        for phase in PHASES_OF[extent]:
+            deliverer.deliver(_without(forbidden, _batches(run, phase, done), run))
     except Refused as error:
         placed = _placed(error, run, session)
         if placed is error:
             raise
         raise placed from error
+    finally:
+        relisting.note(run, forbidden)
+
+
+def _without(forbidden: pl.DataFrame, batches: Iterator[Batch], run: Run) -> Iterator[Batch]:
+    """The batches with what a suppression list forbids by now."""
+    for batch in batches:
+        barred = batch.items.join(forbidden, on=row_key(run.job), how="semi") if not forbidden.is_empty() else forbidden
+        yield replace(batch, barred=tuple(barred.get_column(Column.RECORD)))
 
 
 def _batches(run: Run, phase: int, done: Mapping[BatchKey, BatchRow]) -> Iterator[Batch]:
@@ -91,13 +107,18 @@ def status_after(error: ConsentSyncError) -> RunStatus:
 
 
 def record(run: Run) -> None:
-    """Writes what the destination confirmed into the state. Doing it twice changes nothing."""
+    """Writes what the destination confirmed into the state, and what was told as evidence.
+
+    Doing it twice changes nothing.
+    """
     state = State(run.context.home, run.job.destination, run.job.account)
     batches = run.ledger.batches(run.folder.run_id)
     by = Teller(run.folder.run_id, run.context.clock())
     for shard in range(run.manifest.shards):
         decided = run.folder.read_plan("addresses" if run.job.by_address else "records", shard)
         items = run.folder.read_plan("items", shard, without=[Column.WIRE])
-        facts = told(items, settle_items(items, batches, shard), decided, run.job, by)
+        settled = settle_items(items, batches, shard)
+        facts = told(items, settled, decided, run.job, by)
         state.write(facts.rows, facts.gone, facts.doubtful)
+        recording.record(run, items, settled, by.now)
         run.context.progress("record", shard + 1, run.manifest.shards)

@@ -7,7 +7,7 @@
     │   ├── MappingErrors            2   everything that is wrong with one mapping
     │   ├── ExportError              2   the export as a whole: missing, empty, wrong encoding, header
     │   └── RunFolderError           2   the run folder: missing, changed by hand, another plan's hash
-    ├── GuardTripped                 4   a limit of the mapping's `guards`; nothing was sent
+    ├── GuardTripped                 4   a limit of the mapping's `guards`; nothing was sent, or only the opt-outs
     ├── DestinationError             5   `resume` goes on
     │   ├── Unreachable              5   no answer within the time limit
     │   └── Refused                  5   credentials, or a configuration that the destination refuses
@@ -76,7 +76,7 @@ class RunFolderError(UsageError):
 
 
 class GuardTripped(ConsentSyncError):
-    """A limit of the mapping's `guards` is exceeded; nothing was sent."""
+    """A limit of the mapping's `guards` is exceeded; nothing was sent, or nothing but opt-outs, where they were let."""
 
     exit_code = 4
 

@@ -14,7 +14,7 @@ from pipeline.ledger import Ledger
 from pipeline.model import Column, Reason
 from pipeline.rejects import source_rows
 from pipeline.reporting import outcomes_of
-from pipeline.run import existing
+from pipeline.standing import existing
 from pipeline.subject import job_as_planned
 
 if TYPE_CHECKING:
@@ -87,7 +87,8 @@ def explain(run: str, identity: str, context: Context) -> Explanation:
     spoken_of = pl.col("record").is_in(found.implode())
     outcomes = outcomes_of(folder, manifest, batches, job).filter(spoken_of)
     if outcomes.is_empty():
-        raise UsageError(f"run {folder.run_id} has no record with this identity; compare it with outcomes.csv")
+        since = "; a contact of it was forgotten since" if manifest.erased else ""
+        raise UsageError(f"run {folder.run_id} has no record with this identity{since}; compare it with outcomes.csv")
     numbers = outcomes.get_column("record")
     cells = source_rows(folder, manifest.shards, numbers.rename(Column.RECORD))
     sources = {row.pop(Column.RECORD): row for row in cells.to_dicts()}

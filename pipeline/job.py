@@ -37,7 +37,9 @@ class Attribute:
     id: str | None = None
     """What it is called on the wire, where that is not its name."""
     pattern: str | None = None
-    """A regular expression that a cell must match as a whole."""
+    """A regular expression that a cell must match as a whole; of a list, each of its items."""
+    most: int | None = None
+    """How many items a list may have."""
 
     @property
     def part(self) -> str:
@@ -99,6 +101,11 @@ class Target:
         return f"{self.part}@at"
 
     @property
+    def since(self) -> str:
+        """The column that holds since when the status is told and remembered to be: not before the platform's own."""
+        return f"{self.part}@since"
+
+    @property
     def source(self) -> str:
         """The column that holds how consent was given."""
         return f"{self.part}@source"
@@ -132,6 +139,11 @@ def row_key(job: Job) -> tuple[str, ...]:
 def reach_of(channel: Channel) -> str:
     """The column that says whether the destination has an address of the channel for the contact."""
     return f"reach:{channel}"
+
+
+def stored_of(channel: Channel) -> str:
+    """The column with all addresses of the channel that the destination has for the contact, mapped or not."""
+    return f"stored:{channel}"
 
 
 def part_of(key: str) -> str:
@@ -175,8 +187,10 @@ class Job:
     """Whether consent belongs to an address: each address of a record is an item of its own."""
     asks_first: bool = False
     """Whether a write needs what only reading gives, such as the contact's id."""
-    kin: bool = False
-    """Whether an opt-out is for all contacts that share the address."""
+    kin: Channel | None = None
+    """The channel whose addresses contacts share: an opt-out is for all of them."""
+    naming: tuple[str, ...] = ()
+    """The parts of the attributes that name a new contact: the same in all of them is the same person."""
     groups_are_apart: bool = False
     """Whether a group's consent says nothing of its channels."""
     restores: bool = False

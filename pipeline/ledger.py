@@ -21,11 +21,12 @@ from pipeline.ledger_rows import (
     settled_row,
     tries,
 )
-from pipeline.ledger_tables import BATCHES, LINKS, METADATA, REQUESTS, RUNS, SETTLE
-from pipeline.model import BatchState
+from pipeline.ledger_tables import BATCHES, CORRECTIONS, LINKS, METADATA, PERMITS, REQUESTS, RUNS, SETTLE
+from pipeline.model import BatchState, Extent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from pipeline.run_folder import Manifest
@@ -67,6 +68,10 @@ class Ledger:
         """Closes all connections."""
         self.engine.dispose()
 
+    def transaction(self) -> AbstractContextManager[sa.Connection]:
+        """A transaction for those that keep tables of their own here."""
+        return self._begin()
+
     @contextmanager
     def _begin(self) -> Iterator[sa.Connection]:
         try:
@@ -97,6 +102,21 @@ class Ledger:
                 )
                 .on_conflict_do_nothing()
             )
+            if manifest.corrects:
+                connection.execute(self._insert(CORRECTIONS).values(run_id=manifest.run_id).on_conflict_do_nothing())
+
+    def permit(self, run_id: str, extent: Extent, approved_hash: str | None, now: datetime) -> None:
+        """Keeps how much of a plan may be carried out from now on, and by whose hash."""
+        row = {"run_id": run_id, "extent": extent, "approved_hash": approved_hash, "at": now}
+        with self._begin() as connection:
+            connection.execute(PERMITS.insert(), [row])
+
+    def permitted(self, run_id: str) -> Extent | None:
+        """How much was let through the last time; None: nothing yet."""
+        last = sa.select(PERMITS.c.extent).where(PERMITS.c.run_id == run_id).order_by(PERMITS.c.id.desc()).limit(1)
+        with self._begin() as connection:
+            extent = connection.scalar(last)
+            return None if extent is None else Extent(extent)
 
     def set_status(self, run_id: str, status: str, finished_at: datetime | None) -> None:
         """How far a run came."""
@@ -112,12 +132,13 @@ class Ledger:
             return [dict(row) for row in found.mappings()]
 
     def history(self, destination: str, account: str, mapping: str, most: int = 5) -> list[int]:
-        """Record counts of the last finished runs of a mapping."""
+        """Record counts of the last finished runs of a mapping, but for those of a rejects file."""
         finished = sa.select(RUNS.c.read).where(
             RUNS.c.destination == destination,
             RUNS.c.account == account,
             RUNS.c.mapping == mapping,
             RUNS.c.status.in_(["completed", "partial"]),
+            RUNS.c.run_id.not_in(sa.select(CORRECTIONS.c.run_id)),
         )
         with self._begin() as connection:
             return list(connection.scalars(finished.order_by(RUNS.c.finished_at.desc()).limit(most)))

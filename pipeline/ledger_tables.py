@@ -1,4 +1,4 @@
-"""The tables of the ledger: a row per run, per batch that was begun, per request, and per link given."""
+"""The tables of the ledger: a row per run, batch that was begun, request, link given, and chain of evidence."""
 
 from __future__ import annotations
 
@@ -61,6 +61,31 @@ LINKS: Final = sa.Table(
     sa.Column("record", sa.BigInteger, nullable=False),
     sa.Column("link", sa.Text, nullable=False),
 )
+
+PERMITS: Final = sa.Table(
+    "permits",
+    METADATA,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("run_id", sa.String, nullable=False, index=True),
+    sa.Column("extent", sa.String, nullable=False),
+    sa.Column("approved_hash", sa.String),
+    sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+)
+"""How much of a plan was let through, each time somebody asked for it, and the hash that they approved it by."""
+CORRECTIONS: Final = sa.Table("corrections", METADATA, sa.Column("run_id", sa.String, primary_key=True))
+"""Runs of a rejects file: how many records it has says nothing of the mapping's exports."""
+EVIDENCE: Final = sa.Table(
+    "evidence",
+    METADATA,
+    sa.Column("home", sa.String, primary_key=True),
+    sa.Column("chain", sa.String, primary_key=True),
+    sa.Column("rows", sa.BigInteger, nullable=False),
+    sa.Column("blocks", sa.Integer, nullable=False),
+    sa.Column("hash", sa.String, nullable=False),
+    sa.Column("next_rows", sa.BigInteger),
+    sa.Column("next_hash", sa.String),
+)
+"""Where a chain ends; `next_*`: the end that it has if the block whose writing was begun came to be."""
 
 SETTLE: Final = (
     BATCHES.update()

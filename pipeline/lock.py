@@ -32,11 +32,15 @@ class Lock:
         self.file.flush()
 
 
+def name_of(destination: str, account: str) -> str:
+    """The name of the lock, which is that of the state's folder."""
+    return re.sub(r"[^A-Za-z0-9_-]", "-", f"{destination}-{account}")
+
+
 @contextmanager
 def holding(home: Path, destination: str, account: str) -> Iterator[Lock]:
     """Holds the destination. Raises DestinationBusy, naming the run that holds it."""
-    name = re.sub(r"[^A-Za-z0-9_-]", "-", f"{destination}-{account}")
-    path = home / "locks" / f"{name}.lock"
+    path = home / "locks" / f"{name_of(destination, account)}.lock"
     with storing(path):
         path.parent.mkdir(parents=True, exist_ok=True, mode=FOLDER_MODE)
         file = path.open("a+", encoding="utf-8")

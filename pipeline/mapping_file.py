@@ -16,6 +16,7 @@ from pipeline.mapping.consent import At, Consent, Evidence, GroupTarget, Target
 from pipeline.mapping.problems import problems
 from pipeline.mapping.rules import cell_key
 from pipeline.mapping.schema import Address, AttributeColumn, Delivery, Guards, Identity, Mapping, Policy, Source
+from pipeline.mapping.suppression import SuppressionList
 from pipeline.mapping.words import STATUSES, Destination
 from pipeline.mapping.yaml_source import LONGEST_SHOWN, parse, shown
 from pipeline.matching import nearest
@@ -43,6 +44,7 @@ __all__ = [
     "MappingFile",
     "Policy",
     "Source",
+    "SuppressionList",
     "Target",
     "cell_key",
     "check_header",

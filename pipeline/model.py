@@ -87,6 +87,14 @@ class RunStatus(StrEnum):
     INTERRUPTED = "interrupted"
 
 
+class Extent(StrEnum):
+    """How much of a plan may be carried out."""
+
+    OPT_OUTS = "opt-outs"
+    """Only the items that do nothing but opt out; the rest waits."""
+    WHOLE = "whole"
+
+
 class Column:
     """Columns of the frames that pass from stage to stage; those of parts are named by `binding`."""
 
@@ -145,13 +153,16 @@ class Reason(StrEnum):
     EVIDENCE_MISSING = "evidence_missing"
     CONSENT_MISSING = "consent_missing"
     RESUBSCRIBE_WITHOUT_EVIDENCE = "resubscribe_without_evidence"
+    ADDRESS_OPTED_OUT = "address_opted_out"
     SUPPRESSED = "suppressed"
+    FORGOTTEN = "forgotten"
     FOLDED = "folded"
     ALREADY_TOLD = "already_told"
     NOTHING_TO_SEND = "nothing_to_send"
     CONTACT_EXISTS = "contact_exists"
     CONTACT_NOT_FOUND = "contact_not_found"
     CONTACT_AMBIGUOUS = "contact_ambiguous"
+    CONTACT_NAMED_TWICE = "contact_named_twice"
     CONTACT_ANONYMISED = "contact_anonymised"
     ADDRESS_NOT_SET = "address_not_set"
     ATTRIBUTE_VALUE_REFUSED = "attribute_value_refused"
@@ -173,10 +184,12 @@ POLICY_REASONS: Final = frozenset(
         Reason.EVIDENCE_MISSING,
         Reason.CONSENT_MISSING,
         Reason.RESUBSCRIBE_WITHOUT_EVIDENCE,
+        Reason.ADDRESS_OPTED_OUT,
         Reason.SUPPRESSED,
         Reason.CHANGED_SINCE,
         Reason.BEFORE_UNKNOWN,
         Reason.OPTED_OUT_ELSEWHERE,
+        Reason.FORGOTTEN,
     }
 )
 """Parts withheld for these reasons could be sent and are not, by policy: a record of only such parts is held."""

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from pipeline import rejects
+from pipeline import open_opt_outs, rejects
 from pipeline.advice import ADVICE
 from pipeline.job import row_key
-from pipeline.model import UNDELIVERED, Column, Outcome, RunStatus
+from pipeline.model import UNDELIVERED, BatchState, Column, Extent, Outcome, RunStatus
 from pipeline.rejects import REJECT_COLUMNS
+from pipeline.samples import Samples
+from pipeline.stages.batch import OPT_OUT_PHASE
 from pipeline.stages.outcomes import APPLIED, SHARD, settle, settle_items
-from pipeline.stages.report import Causes, Material, render, view_of
+from pipeline.stages.report import Causes, Material, next_steps, render, view_of
 from pipeline.summary import ModifiedCount, Requests, Summary, Tally, modified_count, planned_outcomes
 
 if TYPE_CHECKING:
@@ -43,12 +46,12 @@ OUTCOMES: Final = {
 
 def write_plan(run: Run) -> Summary:
     """summary.json and report.html of a plan: the outcomes it will have if the destination accepts everything."""
-    tally, causes = Tally(run.manifest.read), _causes(run)
+    found = _gathering(run)
     for records, items in _shards(run):
         outcomes = planned_outcomes(records, items)
-        tally.add(outcomes, items, run.job)
-        causes.add(outcomes)
-    return _finish(run, tally, causes, RunStatus.PLANNED, ModifiedCount(expected=run.manifest.items))
+        found.add(outcomes, items, run.job)
+        found.samples.add(items)
+    return _finish(run, found, RunStatus.PLANNED, ModifiedCount(expected=run.manifest.items))
 
 
 def write_stopped(run: Run) -> Summary:
@@ -58,29 +61,56 @@ def write_stopped(run: Run) -> Summary:
 
 def write(run: Run, status: RunStatus | None) -> Summary:
     """All files of the report. `status` None: the run came to its end, and its outcomes say how."""
-    tally, causes = Tally(run.manifest.read), _causes(run)
+    found = _gathering(run)
     batches = run.ledger.batches(run.folder.run_id)
     frames = []
     for shard, (records, items) in enumerate(_shards(run)):
         settled = settle_items(items, batches, shard)
         outcomes = settle(records, settled, shard)
         applied = settled.filter(pl.col(Column.OUTCOME).is_in(APPLIED)).select(row_key(run.job))
-        tally.add(outcomes, items.join(applied, on=row_key(run.job), how="semi"), run.job)
-        causes.add(outcomes)
+        effective = items.join(applied, on=row_key(run.job), how="semi")
+        found.add(outcomes, effective, run.job)
+        found.samples.add(effective if batches else items)
         frames.append(_for_people(outcomes, run.job))
     whole = pl.concat(frames).sort("record")
     run.folder.write_parquet(run.folder.path / "outcomes.parquet", whole)
     run.folder.write_csv("outcomes.csv", whole.with_columns(_flat(pl.col("withheld")).replace("", None)))
     _write_rejects(run, whole)
     stopped = status in {RunStatus.STOPPED, RunStatus.INTERRUPTED}
-    honest = status if stopped and status else tally.status()
-    return _finish(run, tally, causes, honest, modified_count(batches.values()))
+    honest = status if stopped and status else found.tally.status()
+    return _finish(run, found, honest, modified_count(batches.values()))
 
 
-def _finish(run: Run, tally: Tally, causes: Causes, status: RunStatus, modified: ModifiedCount) -> Summary:
+@dataclass(frozen=True, slots=True)
+class Gathering:
+    """What is added up shard by shard."""
+
+    tally: Tally
+    causes: Causes
+    samples: Samples
+
+    def add(self, outcomes: pl.DataFrame, effective: pl.DataFrame, job: Job) -> None:
+        """One shard's outcomes, and the items that took effect or are to."""
+        self.tally.add(outcomes, effective, job)
+        self.causes.add(outcomes)
+
+
+def _gathering(run: Run) -> Gathering:
+    shown = run.context.show_addresses
+    return Gathering(
+        Tally(run.manifest.read),
+        Causes(run.job.labels, show_addresses=shown),
+        Samples(run.job, show_addresses=shown),
+    )
+
+
+def _finish(run: Run, found: Gathering, status: RunStatus, modified: ModifiedCount) -> Summary:
     """Writes summary and report, and the status where others look for it."""
+    tally, batches = found.tally, run.ledger.batches(run.folder.run_id)
+    nothing_sent = not batches and status in {RunStatus.PLANNED, RunStatus.STOPPED}
     requests = run.ledger.requests(run.folder.run_id)
     retried = sum(request["number"] > 1 for request in requests)
+    waiting = open_opt_outs.read(run, planned=status is RunStatus.PLANNED)
     summary = Summary(
         run_id=run.folder.run_id,
         destination=run.manifest.destination,
@@ -93,7 +123,12 @@ def _finish(run: Run, tally: Tally, causes: Causes, status: RunStatus, modified:
         modified_count=modified,
         transitions=tally.transitions if status is not RunStatus.PLANNED else run.manifest.transitions,
         reasons=tally.reasons,
-        guards_tripped=[guard.name for guard in run.manifest.tripped],
+        planned_transitions=run.manifest.transitions,
+        samples=found.samples.steps,
+        resubscriptions=found.samples.resubscriptions,
+        guards=run.manifest.guards,
+        requests_to_come=run.manifest.forecast if nothing_sent else None,
+        open_opt_outs=waiting.figures,
         run_dir=str(run.folder.path),
         report=str(run.folder.path / REPORT),
     )
@@ -102,16 +137,29 @@ def _finish(run: Run, tally: Tally, causes: Causes, status: RunStatus, modified:
     manifest = run.manifest.model_copy(
         update={"status": str(status), "finished_at": finished.isoformat() if finished else None}
     )
-    begun = bool(run.ledger.batches(run.folder.run_id))
+    material = Material(
+        manifest, summary, found.causes, requests, bool(batches), _rest_waits(run, batches), waiting.rows
+    )
+    summary.next = [step.command for step in next_steps(material.situation) if step.command]
     run.folder.write_text("summary.json", summary.model_dump_json(indent=2) + "\n")
-    run.folder.write_text(REPORT, render(view_of(Material(manifest, summary, causes, requests, begun))))
+    run.folder.write_text(REPORT, render(view_of(material)))
     run.folder.write_manifest(manifest)
     run.ledger.set_status(run.folder.run_id, str(status), finished)
     return summary
 
 
-def _causes(run: Run) -> Causes:
-    return Causes(run.job.labels, show_addresses=run.context.show_addresses)
+def _rest_waits(run: Run, batches: Mapping[BatchKey, BatchRow]) -> bool:
+    """Whether the opt-outs went ahead by themselves, all of them, and the rest waits."""
+    if run.ledger.permitted(run.folder.run_id) is not Extent.OPT_OUTS or len(batches) >= run.manifest.batches:
+        return False
+    ahead = (
+        (shard, number)
+        for shard in range(run.manifest.shards)
+        for number in run.folder.read_plan("items", shard, pl.col(Column.PHASE) == OPT_OUT_PHASE, [Column.WIRE])
+        .get_column(Column.BATCH)
+        .unique()
+    )
+    return all(key in batches and batches[key].state == BatchState.SETTLED for key in ahead)
 
 
 def _shards(run: Run) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:

@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from pipeline import mapping_file, planning
+from pipeline import mapping_file, planning, sealing, suppression
 from pipeline.destinations.interface import audience_json
 from pipeline.errors import RunFolderError, UsageError
 from pipeline.job import Words, row_key
 from pipeline.mapping.words import GROUP
 from pipeline.model import Column, Outcome, Reason, Status
-from pipeline.planning import Draft
+from pipeline.planning import Decided, Draft
 from pipeline.run_folder import Manifest, RunFolder
 from pipeline.stages import records, revert, suppress
-from pipeline.stages.guard import Judged
+from pipeline.stages.guard import Judged, Unit
 from pipeline.stages.intents import intents
 from pipeline.stages.outcomes import APPLIED, settle_items
 from pipeline.stages.resolve import decide
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from pipeline.job import Job
     from pipeline.ledger import Ledger
     from pipeline.ledger_rows import BatchKey, BatchRow
-    from pipeline.planning import Planned
+    from pipeline.sealing import Planned
     from pipeline.session import Session
 
 GUARD: Final = "reverted_opt_outs"
@@ -95,7 +95,8 @@ def plan(of: Past, subject: Subject, context: Context, ledger: Ledger, session: 
     if not sum(shard.figures.read for shard in shards):
         raise UsageError(f"run {of.folder.run_id} has changed nobody, so there is nothing to revert")
     says = f"{counted:,} contacts who are opted out or restricted now would no longer be"
-    manifest = planning.seal(draft, shards, (), Judged(GUARD, 0, float(counted), says))
+    guard = Judged(GUARD, 0, float(counted), says, Unit.COUNT)
+    manifest = sealing.seal(draft, shards, (), session, [guard])
     ledger.add_run(manifest, f"revert of {subject.job.mapping}")
     ledger.log_requests(manifest.run_id, session.take_log())
     return draft.folder, manifest
@@ -112,13 +113,15 @@ def _draft(of: Past, subject: Subject, context: Context) -> Draft:
         raise UsageError(f"run {of.folder.run_id} wrote no consent, and old values of attributes are kept nowhere")
     now = context.clock()
     file = replace(subject.file, path=Path(of.manifest.mapping))
+    lists = suppression.load(file, now)
     folder = RunFolder.create(context.home, f"revert-{file.path.stem}", now)
     folder.write_bytes("mapping.yaml", (of.folder.path / "mapping.yaml").read_bytes())
     folder.write_bytes("audience.json", audience_json(subject.audience))
     folder.write_bytes("header.json", json.dumps(["identity", *_columns(subject.job)]).encode())
     origin = Origin(str(of.folder.path), of.manifest.plan_hash, of.folder.run_id)
     job = restoring(subject.job)
-    return Draft(file, origin, None, job, subject.audience, folder, of.manifest.shards, full=False, begun_at=now)
+    shards = of.manifest.shards
+    return Draft(file, origin, None, job, subject.audience, folder, shards, full=False, lists=lists, begun_at=now)
 
 
 def _columns(job: Job) -> dict[str, pl.Expr]:
@@ -140,10 +143,11 @@ def _plan_shard(of: Past, draft: Draft, shard: int, since: Since, context: Conte
     told = State(context.home, job.destination, job.account).read(buckets_of_shard(shard, draft.shards))
     compared = against_state(wanted, told, job)
     context.progress(f"shard {shard + 1} of {draft.shards}: asking the destination about contacts", 0, wanted.height)
-    seen = one_row_per_identity(session.read(job, wanted))
-    suppression = planning.suppression_of(draft)
-    if suppression is not None:
-        compared, seen = suppress.mark(compared, suppression, job), suppress.mark(seen, suppression, job)
+    shown = session.read(job, wanted)
+    listed = draft.lists.listed
+    seen = one_row_per_identity(suppress.mark(shown, listed, job, stored=True) if listed else shown)
+    if draft.lists.listed:
+        compared = suppress.mark(compared, draft.lists.listed, job)
     frame = revert.unless_changed(compared, seen, since, job, of.settled_at)
     resolved = decide(frame, seen, wanted.get_column(Column.IDENTITY), job)
     resolved = revert.with_notes(resolved, frame, job)
@@ -151,7 +155,8 @@ def _plan_shard(of: Past, draft: Draft, shard: int, since: Since, context: Conte
     if job.by_address:
         draft.folder.write_parquet(draft.folder.plan_file("addresses", shard), decided)
         decided = gather(decided, people_of(people))
-    return planning.write_shard(draft, shard, decided.sort(Column.RECORD), resolved, session)
+    draft.folder.write_parquet(draft.folder.plan_file("opt_outs", shard), resolved.opt_outs)
+    return planning.write_shard(draft, shard, decided.sort(Column.RECORD), Decided(resolved, wanted, shown), session)
 
 
 def _write_source(draft: Draft, shard: int, applied: pl.DataFrame, people: pl.DataFrame) -> None:

@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from pipeline import delivering, lock, mapping_file, planning, reporting, reverting
-from pipeline.errors import ConsentSyncError, DestinationBusy, GuardTripped, RunFolderError
+from pipeline import (
+    approval,
+    delivering,
+    lock,
+    mapping_file,
+    origins,
+    planning,
+    reporting,
+    reverting,
+    sealing,
+    standing,
+    suppression,
+)
+from pipeline.errors import ConsentSyncError, DestinationBusy, RunFolderError
 from pipeline.ledger import Ledger
-from pipeline.model import RunStatus
+from pipeline.model import Extent, RunStatus
 from pipeline.run_folder import Manifest, RunFolder, restrict_new_files
 from pipeline.session import connect
 from pipeline.subject import Subject, bound, destination_of, job_as_planned, renamed
+from pipeline.suppression import Lists
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,15 +38,14 @@ if TYPE_CHECKING:
     from pipeline.session import Session
     from pipeline.summary import Summary
 
-SHORTEST_APPROVAL = 12
-
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a command came to: its summary, and what stopped it, if anything did."""
+    """What a command came to: its summary, what stopped it, if anything did, and what is worth knowing besides."""
 
     summary: Summary
     error: ConsentSyncError | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def exit_code(self) -> int:
@@ -52,6 +64,17 @@ class Run:
     job: Job
     context: Context
     ledger: Ledger
+    lists: Lists = field(default_factory=Lists)
+    """The suppression lists as they are now, where the plan is not of this moment."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """What somebody who applies or resumes a plan lets it do, and the hash they approved it by."""
+
+    extent: Extent
+    approved_hash: str | None
+    notes: tuple[str, ...]
 
 
 def plan(request: Request, context: Context) -> Result:
@@ -62,7 +85,7 @@ def plan(request: Request, context: Context) -> Result:
         with suppress(DestinationBusy), lock.holding(context.home, job.destination, job.account):
             _record_earlier(job, context, ledger)
         run = _plan(request, Subject(file, job, audience), context, ledger, session)
-        return Result(reporting.write_plan(run), _tripped(run.manifest))
+        return Result(reporting.write_plan(run), approval.stopped_by_guards(run.folder, run.manifest))
 
 
 def sync(request: Request, context: Context) -> Result:
@@ -76,46 +99,60 @@ def sync(request: Request, context: Context) -> Result:
         _record_earlier(job, context, ledger)
         run = _plan(request, Subject(file, job, audience), context, ledger, session)
         held.name(run.folder.run_id)
-        if (error := _tripped(run.manifest)) is not None:
+        if (error := approval.stopped_by_guards(run.folder, run.manifest)) is not None:
             return Result(reporting.write_stopped(run), error)
-        return _carry_out(run, session, watchful=False)
+        ledger.permit(run.folder.run_id, Extent.WHOLE, None, context.clock())
+        return _carry_out(run, session, Extent.WHOLE, watchful=False)
 
 
 def revert(run_id: str, context: Context) -> Result:
     """The plan of a run of its own that gives back the consents that a run has changed. Sends no mutation."""
-    folder, manifest = existing(run_id, context)
+    folder, manifest = standing.existing(run_id, context)
+    standing.require_whole(manifest)
     file = mapping_file.load(folder.path / "mapping.yaml")
     with _ledger(context) as ledger, _opened(file, context) as (session, now_bound, audience):
-        _require_account(now_bound, folder, manifest)
+        standing.require_account(now_bound, manifest)
         with suppress(DestinationBusy), lock.holding(context.home, now_bound.destination, now_bound.account):
             _record_earlier(now_bound, context, ledger)
         subject = Subject(file, renamed(now_bound, manifest), audience)
         plan_of = reverting.plan(reverting.past(folder, manifest, ledger), subject, context, ledger, session)
         run = Run(*plan_of, renamed(now_bound, plan_of[1]), context, ledger)
-        return Result(reporting.write_plan(run), _tripped(run.manifest))
+        return Result(reporting.write_plan(run), approval.stopped_by_guards(run.folder, run.manifest))
 
 
-def apply(run_id: str, context: Context, *, approve: str | None = None) -> Result:
-    """Carries out exactly the plan of a run. `approve`: the plan's hash; it lets tripped guards pass."""
-    folder, manifest = existing(run_id, context)
-    _require_approval(manifest, approve)
-    return _go_on(folder, manifest, context)
+def apply(run_id: str, context: Context, *, approve: str | None = None, extent: Extent = Extent.WHOLE) -> Result:
+    """Carries out exactly the plan of a run, or its opt-outs while the rest waits.
+
+    `approve`: the plan's hash; it lets tripped guards pass. Raises RunFolderError where the export or the mapping has
+    changed since.
+    """
+    folder, manifest = standing.existing(run_id, context)
+    approval.require_approval(folder, manifest, approve, extent)
+    begun, permitted = _standing(folder, context)
+    if begun:
+        approval.require_extent(manifest, extent, permitted)
+    notes = origins.require_same(manifest, begun=begun)
+    return _go_on(folder, manifest, context, Leave(extent, manifest.plan_hash if approve else None, notes))
 
 
 def resume(run_id: str, context: Context) -> Result:
-    """Goes on after a crash or an outage: reads back what was in flight before anything is sent again."""
-    folder, manifest = existing(run_id, context)
-    if manifest.status in {RunStatus.PLANNED, RunStatus.STOPPED}:
-        with _ledger(context) as ledger:
-            begun = bool(ledger.batches(folder.run_id))
-        if not begun:
-            _require_approval(manifest, None)
-    return _go_on(folder, manifest, context)
+    """Goes on after a crash or an outage: reads back what was in flight before anything is sent again.
+
+    It finishes what was begun, whatever became of export and mapping, and nothing that still waits for an approval.
+    """
+    folder, manifest = standing.existing(run_id, context)
+    begun, permitted = _standing(folder, context)
+    notes: tuple[str, ...] = ()
+    if not begun:
+        if permitted is None and manifest.status in {RunStatus.PLANNED, RunStatus.STOPPED}:
+            approval.require_approval(folder, manifest, None, Extent.WHOLE)
+        notes = origins.require_same(manifest, begun=False)
+    return _go_on(folder, manifest, context, Leave(permitted or Extent.WHOLE, None, notes))
 
 
 def report(run_id: str, context: Context) -> Result:
     """Writes the report again from the run folder and the ledger; asks the destination nothing."""
-    folder, manifest = existing(run_id, context)
+    folder, manifest = standing.existing(run_id, context)
     job = job_as_planned(folder)
     with _ledger(context) as ledger:
         run = Run(folder, manifest, job, context, ledger)
@@ -134,7 +171,7 @@ def _record_earlier(job: Job, context: Context, ledger: Ledger) -> None:
     """Runs that were killed have told contacts what the state does not know; whoever plans next must know it."""
     for run_id in ledger.unrecorded(job.destination, job.account):
         with suppress(RunFolderError):
-            folder, manifest = existing(run_id, context)
+            folder, manifest = standing.existing(run_id, context)
             delivering.record(Run(folder, manifest, job_as_planned(folder), context, ledger))
         ledger.set_status(run_id, str(RunStatus.INTERRUPTED), None)
 
@@ -143,49 +180,49 @@ def _plan(request: Request, subject: Subject, context: Context, ledger: Ledger, 
     perform = context.perform
     draft = perform("open the export", lambda: planning.draft(request, subject, context))
     count = perform("read", lambda: planning.read(draft, context))
-    shards = [
-        perform(
-            f"plan shard {shard + 1} of {draft.shards}", partial(planning.plan_shard, draft, shard, context, session)
-        )
-        for shard in range(draft.shards)
-    ]
+    shards = []
+    for shard in range(draft.shards):
+        step = partial(planning.plan_shard, draft, shard, context, session)
+        shards.append(perform(f"plan shard {shard + 1} of {draft.shards}", step))
     planning.require_complete(draft, count, shards)
     history = ledger.history(subject.job.destination, subject.job.account, subject.job.mapping)
-    manifest = perform("guard", lambda: planning.seal(draft, shards, history))
+    manifest = perform("guard", lambda: sealing.seal(draft, shards, history, session))
     ledger.add_run(manifest, subject.job.mapping)
     ledger.log_requests(manifest.run_id, session.take_log())
     return Run(draft.folder, manifest, subject.job, context, ledger)
 
 
-def _carry_out(run: Run, session: Session, *, watchful: bool) -> Result:
+def _standing(folder: RunFolder, context: Context) -> tuple[bool, Extent | None]:
+    """Whether something of a run was sent, and how much was let through."""
+    with _ledger(context) as ledger:
+        return bool(ledger.batches(folder.run_id)), ledger.permitted(folder.run_id)
+
+
+def _carry_out(run: Run, session: Session, extent: Extent, *, watchful: bool) -> Result:
     """deliver -> reconcile -> record -> report. What stops delivery is reported, and returned with the summary.
 
     `watchful`: the plan is not of this moment, so permissions are compared with the destination once more.
     """
-    perform, error = run.context.perform, None
+    perform = run.context.perform
+    error: ConsentSyncError | None = None
     # Until it is recorded what came of it, the run counts as killed, should it be.
     run.ledger.set_status(run.folder.run_id, str(RunStatus.PLANNED), None)
-    status = None
+    status: RunStatus | None = None
     try:
-        perform("deliver", lambda: delivering.deliver(run, session, watchful=watchful))
+        perform("deliver", lambda: delivering.deliver(run, session, extent, watchful=watchful))
     except ConsentSyncError as stopped:
         error, status = stopped, delivering.status_after(stopped)
     finally:
         run.ledger.log_requests(run.folder.run_id, session.take_log())
+    if error is None and len(run.ledger.batches(run.folder.run_id)) < run.manifest.batches:
+        error, status = approval.rest_waits(run.folder, run.manifest), RunStatus.STOPPED
     perform("record", lambda: delivering.record(run))
     summary = perform("report", lambda: reporting.write(run, status))
     return Result(summary, error)
 
 
-def existing(run_id: str, context: Context) -> tuple[RunFolder, Manifest]:
-    """A run as it was planned. Raises RunFolderError where its files were changed since."""
-    folder = RunFolder.open(context.home, run_id)
-    manifest = folder.manifest()
-    folder.require_unchanged(manifest)
-    return folder, manifest
-
-
-def _go_on(folder: RunFolder, manifest: Manifest, context: Context) -> Result:
+def _go_on(folder: RunFolder, manifest: Manifest, context: Context, leave: Leave) -> Result:
+    standing.require_whole(manifest)
     file = mapping_file.load(folder.path / "mapping.yaml")
     with (
         _ledger(context) as ledger,
@@ -193,51 +230,14 @@ def _go_on(folder: RunFolder, manifest: Manifest, context: Context) -> Result:
         lock.holding(context.home, now_bound.destination, now_bound.account) as held,
     ):
         held.name(folder.run_id)
-        _require_account(now_bound, folder, manifest)
+        standing.require_account(now_bound, manifest)
         job = renamed(now_bound, manifest)
         ledger.add_run(manifest, job.mapping)
-        later = ledger.overtaken_by(folder.run_id)
-        if later is not None:
-            raise RunFolderError(
-                f"run {later} has written to this destination since {folder.run_id} was planned; its plan is stale: "
-                + (
-                    f"`consent-sync revert {manifest.reverts}` plans again"
-                    if manifest.reverts
-                    else "plan the export again"
-                )
-            )
-        return _carry_out(Run(folder, manifest, job, context, ledger), session, watchful=True)
-
-
-def _require_account(now_bound: Job, folder: RunFolder, manifest: Manifest) -> None:
-    if now_bound.account != manifest.account:
-        raise RunFolderError(
-            f"run {folder.run_id} was planned for the account {manifest.account}, and the settings lead to "
-            f"{now_bound.account}; nothing was done; correct the settings or plan the export again"
-        )
-
-
-def _tripped(manifest: Manifest) -> GuardTripped | None:
-    if not manifest.tripped:
-        return None
-    said = "; ".join(f"{guard.name}: {guard.says} (limit {guard.limit:g})" for guard in manifest.tripped)
-    return GuardTripped(
-        f"stopped by its guards, nothing was sent: {said}. Look at the plan; if it is right, "
-        f"`consent-sync apply {manifest.run_id} --approve {manifest.plan_hash[:SHORTEST_APPROVAL]}` carries it out"
-    )
-
-
-def _require_approval(manifest: Manifest, approve: str | None) -> None:
-    """Raises RunFolderError for another plan's hash, GuardTripped where a tripped guard has no approval."""
-    if approve is None:
-        if (error := _tripped(manifest)) is not None:
-            raise error
-        return
-    if len(approve) < SHORTEST_APPROVAL or not manifest.plan_hash.startswith(approve.lower()):
-        raise RunFolderError(
-            f"the plan of run {manifest.run_id} has the hash {manifest.plan_hash[:SHORTEST_APPROVAL]}, not "
-            f"{approve[:SHORTEST_APPROVAL]}; nothing was sent; look at the plan again and approve its own hash"
-        )
+        standing.require_latest(manifest, ledger)
+        lists = suppression.load_again(manifest, file, context.clock())
+        ledger.permit(folder.run_id, leave.extent, leave.approved_hash, context.clock())
+        run = Run(folder, manifest, job, context, ledger, lists)
+        return replace(_carry_out(run, session, leave.extent, watchful=True), notes=leave.notes)
 
 
 @contextmanager

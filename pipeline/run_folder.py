@@ -5,6 +5,8 @@
       mapping.yaml               the mapping as it was; audience.json and header.json likewise
       plan/records-0000.parquet  one row per record of a shard: decision, reason, withheld parts, winner
       plan/items-0000.parquet    one row per thing to send: wire JSON, operation, phase, batch, parts, statuses before
+      plan/opt_outs-0000.parquet one row per opt-out that the destination was not told before
+      plan/permissions-0000.parquet  digests of the addresses that would be permitted something, with suppression lists
       source/0000/*.parquet      the export's own columns per shard, for rejects.csv
       outcomes.* rejects.csv withheld.csv summary.json report.html
 
@@ -23,6 +25,9 @@ from typing import TYPE_CHECKING, Any, Final
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pipeline.errors import RunFolderError, StorageError
+from pipeline.forecast import Forecast
+from pipeline.guard_figure import GuardFigure
+from pipeline.suppression import ListFacts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -33,20 +38,11 @@ if TYPE_CHECKING:
 FOLDER_MODE: Final = 0o700
 FILE_MODE: Final = 0o600
 MANIFEST: Final = "manifest.json"
+ERASING: Final = "erasing"
+SINCE: Final = {"status", "finished_at", "plan_hash", "erased", "suppression_since"}
+"""What a manifest says of the time after it was sealed."""
 PLANNED_FROM: Final = ("mapping.yaml", "audience.json", "header.json")
 """Beside the plan's own files, what its hash covers."""
-
-
-class GuardFigure(BaseModel):
-    """A guard with its figure, as the plan shows it."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    name: str
-    limit: float
-    figure: float | None
-    says: str
-    tripped: bool
 
 
 class Manifest(BaseModel):
@@ -75,9 +71,22 @@ class Manifest(BaseModel):
     """Mutating requests that the plan asks for."""
     items: int = 0
     """Contacts that the plan sends."""
+    ahead: int = 0
+    """Of them, those of which the plan does nothing but opt out: `--only opt-outs` sends these."""
+    mixed: int = 0
+    """Those who opt out of one thing and not of another: their opt-out does not go ahead."""
+    forecast: Forecast = Field(default_factory=Forecast)
+    corrects: bool = False
+    """Whether the export is a rejects file: its size says nothing of how large an export usually is."""
     versions: dict[str, str] = Field(default_factory=dict)
     reverts: str | None = None
     """The run that it takes back."""
+    erased: str | None = None
+    """The hash of the plan since a contact of it was forgotten; ERASING while that is going on."""
+    suppression: list[ListFacts] = Field(default_factory=list)
+    """The suppression lists that it was planned against."""
+    suppression_since: list[ListFacts] = Field(default_factory=list)
+    """The lists as they were when a later command sent it."""
 
     @property
     def tripped(self) -> list[GuardFigure]:
@@ -193,8 +202,7 @@ class RunFolder:
 
     def sealed_hash(self, manifest: Manifest) -> str:
         """SHA-256 in hex over the plan's files as they are and over the manifest, but for how far the run came."""
-        unset = {"reverts"} if manifest.reverts is None else set[str]()
-        facts = manifest.model_dump_json(exclude={"status", "finished_at", "plan_hash", *unset})
+        facts = manifest.model_dump_json(exclude=SINCE)
         whole = hashlib.sha256(facts.encode())
         for path in (*sorted((self.path / "plan").glob("*.parquet")), *(self.path / name for name in PLANNED_FROM)):
             with path.open("rb") as file:
@@ -204,7 +212,11 @@ class RunFolder:
     def require_unchanged(self, manifest: Manifest) -> None:
         """Raises RunFolderError unless the plan, its guards and what it was made from are those that were planned."""
         whole = all((self.path / name).is_file() for name in PLANNED_FROM)
-        if not whole or self.sealed_hash(manifest) != manifest.plan_hash:
+        if manifest.erased == ERASING:
+            raise RunFolderError(
+                f"a contact of run {self.run_id} is being forgotten; run `consent-sync forget` for it again"
+            )
+        if not whole or self.sealed_hash(manifest) != (manifest.erased or manifest.plan_hash):
             raise RunFolderError(
                 f"the files of run {self.run_id} are not those that were planned (expected plan hash "
                 f"{manifest.plan_hash[:12]}), so nothing is done with them; plan the export again"

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import getpass
+import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import AnyHttpUrl, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from pipeline.errors import SettingsError
+
+OPT_OUT_LIMITS: Final = (2, 5, 10)
+"""Business days that laws give."""
 
 
 class Settings(BaseSettings):
@@ -28,6 +33,18 @@ class Settings(BaseSettings):
     consent_sync_database_url: SecretStr | None = None
     consent_sync_attempts: Annotated[int, Field(ge=1)] = 6
     """How often one request is tried while the destination gives no usable answer."""
+    consent_sync_opt_out_limit_days: int = 10
+    """Business days within which an opt-out must have reached the destination."""
+
+    @field_validator("consent_sync_opt_out_limit_days")
+    @classmethod
+    def _is_a_law(cls, value: int) -> int:
+        if value not in OPT_OUT_LIMITS:
+            raise ValueError(f"allowed: {', '.join(map(str, OPT_OUT_LIMITS))}")
+        return value
+
+    consent_sync_operator: str | None = None
+    """Who runs it, as the evidence names them."""
 
     @field_validator("acoustic_connect_api_key", "ivvy_api_key", "ivvy_api_secret", "wix_api_key")
     @classmethod
@@ -68,6 +85,16 @@ class Settings(BaseSettings):
                 raise SettingsError(f"{name.upper()} is not set; set it in the environment or in .env")
             found[name.removeprefix(prefix)] = value.get_secret_value() if isinstance(value, SecretStr) else value
         return found
+
+    @property
+    def operator(self) -> str:
+        """Who runs it: as the settings say, else the user of the system."""
+        if self.consent_sync_operator:
+            return self.consent_sync_operator
+        try:
+            return getpass.getuser()
+        except (OSError, KeyError):  # a container's user has no name
+            return f"uid {os.getuid()}"
 
     @property
     def database_url(self) -> str | None:

@@ -7,7 +7,11 @@ from typing import TYPE_CHECKING, Any, Final
 import polars as pl
 from pydantic import BaseModel, ConfigDict, Field
 
+from pipeline.forecast import Forecast
+from pipeline.guard_figure import GuardFigure
 from pipeline.model import SEND, UNDELIVERED, Column, Operation, Outcome, RunStatus, Status
+from pipeline.open_opt_outs import OpenOptOuts
+from pipeline.samples import Resubscriptions, Sample
 from pipeline.stages.precedence import forbids, is_opt_out
 
 if TYPE_CHECKING:
@@ -51,7 +55,7 @@ class ModifiedCount(BaseModel):
 
 
 class Summary(BaseModel):
-    """The outcome of a run. Counts only: no address, no name, no value."""
+    """The outcome of a run, or its plan. Counts and masked samples: no address, no name, no value."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -66,13 +70,34 @@ class Summary(BaseModel):
     modified_count: ModifiedCount = Field(default_factory=ModifiedCount)
     transitions: dict[str, dict[str, int]] = Field(default_factory=dict)
     reasons: dict[str, int] = Field(default_factory=dict)
-    guards_tripped: list[str] = Field(default_factory=list)
+    planned_transitions: dict[str, dict[str, int]] = Field(default_factory=dict)
+    """What the plan is to change, whatever came of it."""
+    samples: dict[str, dict[str, list[Sample]]] = Field(default_factory=dict)
+    """Target label -> `FROM->TO` -> a few records: of the plan while nothing was sent, else of what took effect."""
+    resubscriptions: dict[str, Resubscriptions] = Field(default_factory=dict)
+    """Target label -> opt-outs that are lifted, with their evidence."""
+    guards: list[GuardFigure] = Field(default_factory=list)
+    requests_to_come: Forecast | None = None
+    """While nothing of the plan was sent."""
+    next: list[str] = Field(default_factory=list)
+    """Commands for what to do next."""
+    open_opt_outs: OpenOptOuts = Field(default_factory=OpenOptOuts)
     run_dir: str
     report: str | None = None
 
     def document(self) -> dict[str, Any]:
-        """The JSON document of `--json`; which guards tripped is said in the message and in summary.json."""
-        return self.model_dump(mode="json", exclude={"guards_tripped"})
+        """The JSON document of `--json`, which is summary.json too."""
+        return self.model_dump(mode="json")
+
+    @property
+    def guards_tripped(self) -> list[str]:
+        """The names of the guards that are over their limits."""
+        return [guard.name for guard in self.guards if guard.tripped]
+
+    @property
+    def shown_transitions(self) -> dict[str, dict[str, int]]:
+        """The transitions to show: those of the plan while nothing was sent, else those that took effect."""
+        return self.transitions if self.requests_to_come is None else self.planned_transitions
 
     @property
     def clean(self) -> bool:
@@ -140,7 +165,7 @@ def transitions(items: pl.DataFrame, job: Job) -> dict[str, dict[str, int]]:
 
 def opted_out_kin(items: pl.DataFrame, target: Target, job: Job) -> int:
     """How many contacts without a record of their own are opted out, since they share an address with one that has."""
-    if not job.kin or target.channel is None:
+    if job.kin is None or target.channel != job.kin:
         return 0
     return items.filter(is_opt_out(pl.col(target.part))).get_column(Column.KIN).explode().drop_nulls().n_unique()
 
@@ -160,6 +185,24 @@ def raised_to_opt_in(job: Job) -> pl.Expr:
         *(~pl.col(t.before).is_in(known) & (pl.col(t.part) == Status.OPT_IN) for t in job.targets),
         pl.lit(value=False),
     ).fill_null(value=False)
+
+
+def opted_out(job: Job) -> pl.Expr:
+    """True for a contact that is opted out, or restricted, for some target that did not forbid as much before."""
+    return pl.any_horizontal(
+        *(forbids(pl.col(t.part)) & ~forbids(pl.col(t.before)) for t in job.targets), pl.lit(value=False)
+    )
+
+
+def opted_in(job: Job) -> pl.Expr:
+    """True for a contact that becomes OPT_IN for some target, whatever it was before."""
+    return pl.any_horizontal(
+        *(
+            pl.col(t.part).eq_missing(pl.lit(Status.OPT_IN)) & pl.col(t.before).ne_missing(pl.lit(Status.OPT_IN))
+            for t in job.targets
+        ),
+        pl.lit(value=False),
+    )
 
 
 def planned_outcomes(records: pl.DataFrame, items: pl.DataFrame) -> pl.DataFrame:

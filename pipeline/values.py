@@ -64,12 +64,17 @@ def typed(
         case "date":
             return json_text(instant(text, format, "UTC").dt.strftime(WIRE_DATE))
         case "list":
-            items = text.str.split(format or ";").list.eval(json_text(_chosen(pl.element().str.strip_chars(), choices)))
+            items = list_items(text, format).list.eval(json_text(_chosen(pl.element(), choices)))
             whole = ~items.list.eval(pl.element().is_null()).list.any()
             joined = pl.concat_str(pl.lit("["), items.list.join(","), pl.lit("]"))
             return pl.when(text.is_not_null() & whole).then(joined)
         case _:
             return json_text(_chosen(text, choices))
+
+
+def list_items(text: pl.Expr, separator: str | None) -> pl.Expr:
+    """The trimmed items of a list's cell."""
+    return text.str.split(separator or ";").list.eval(pl.element().str.strip_chars())
 
 
 def _chosen(text: pl.Expr, choices: Mapping[str, str] | None) -> pl.Expr:

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from pipeline import mapping_file
+from pipeline import mapping_file, suppression
 from pipeline.drift_report import Drift
 from pipeline.errors import UsageError
 from pipeline.model import Column
 from pipeline.run_folder import FOLDER_MODE, RunFolder, restrict_new_files, storing
 from pipeline.session import connect
-from pipeline.stages import drift
+from pipeline.stages import drift, suppress
 from pipeline.stages.drift import DIFFERENCES, KIND, Kind
 from pipeline.stages.intents import intents
 from pipeline.stages.read import LINE, RECORD
@@ -24,7 +24,7 @@ from pipeline.state import BUCKETS, State
 from pipeline.subject import bound, destination_of, export_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from pipeline.context import Context
@@ -58,6 +58,7 @@ class Audited:
     session: Session
     context: Context
     drift: Drift
+    listed: Sequence[suppress.Listed] = ()
     rows: list[pl.DataFrame] = field(default_factory=list)
     known: list[pl.DataFrame] = field(default_factory=list)
     """Who is known here, and what of them; kept only where it is asked who else is there."""
@@ -65,10 +66,14 @@ class Audited:
     def compare(self, expected: pl.DataFrame) -> None:
         """Reads the contacts and counts how they agree."""
         by_state = self.audit.export is None
-        for some in expected.iter_slices(AT_ONCE):
+        for rows in expected.iter_slices(AT_ONCE):
+            some = rows
             self.context.check_stop()
             wanted = some.select(Column.IDENTITY) if by_state else some
-            found = drift.differences(some, self.session.read(self.job, wanted), self.job, by_state=by_state)
+            seen = self.session.read(self.job, wanted)
+            if self.listed and not by_state:  # What may not be sent is not missed.
+                some = suppress.without_permissions(some, seen, self.listed, self.job)
+            found = drift.differences(some, seen, self.job, by_state=by_state)
             self.drift.add(some.height, found)
             self.rows.append(found)
             self.context.progress("verify", self.drift.contacts, None)
@@ -111,7 +116,9 @@ def verify(audit: Audit, context: Context) -> Drift:
     ) as session:
         job, _ = bound(file, session)
         export = audit.export is not None
-        of = Audited(audit, file, job, session, context, Drift("export" if export else "state", audit.max_drift))
+        listed = suppression.load(file, context.clock()).listed
+        found = Drift("export" if export else "state", audit.max_drift)
+        of = Audited(audit, file, job, session, context, found, listed)
         if audit.export is not None:
             of.compare(_exported(of, audit.export))
         for rows in _told(of) if not export or audit.destination_only else ():

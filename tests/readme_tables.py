@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 ROOT: Final = Path(__file__).parent.parent
 WHY: Final = {
-    "deltalake": "the state: versioned tables with atomic commits on Parquet",
+    "deltalake": "the state and the evidence: versioned tables with atomic commits on Parquet",
     "email-validator": "judges the addresses that a fast expression cannot settle",
     "fastapi": "Prefect's server; newer ones break it, so the range is ours to keep",
     "graphql-core": "the sandbox executes the vendor's schema with it",
@@ -31,7 +31,7 @@ WHY: Final = {
     "markupsafe": "escapes what the report shows",
     "phonenumbers": "the rules of every country's phone numbers",
     "polars": "reading, mapping and encoding without a loop over records",
-    "polars-hash": "hashes that stay the same between versions: shards, fingerprints, suppression lists",
+    "polars-hash": "hashes that stay the same between versions: shards, fingerprints, suppression lists, evidence",
     "prefect": "the flows; this version, since newer ones cannot be installed or break",
     "pyarrow": "splits CSV text into records and writes what Delta tables need",
     "pydantic": "checks what comes from outside: mappings, settings, answers, flow parameters",
@@ -49,6 +49,8 @@ DEFAULTS: Final = {
     "consent_sync_home": "`.consent-sync`",
     "consent_sync_database_url": "SQLite in the home",
     "consent_sync_attempts": "6",
+    "consent_sync_operator": "the system's user",
+    "consent_sync_opt_out_limit_days": "10",
 }
 MEANING: Final = {
     "acoustic_connect_url": "the region's endpoint",
@@ -62,14 +64,16 @@ MEANING: Final = {
     "consent_sync_home": "where runs, ledger and state live",
     "consent_sync_database_url": "the ledger's database",
     "consent_sync_attempts": "how often one request is tried while the destination gives no usable answer",
+    "consent_sync_operator": "who runs it, as the evidence names them",
+    "consent_sync_opt_out_limit_days": "business days that the law gives an opt-out: 2, 5 or 10",
 }
 OPTIONS: Final[dict[str, type[BaseModel]]] = {"acoustic_connect": AcousticConnect, "ivvy": Ivvy, "wix": Wix}
 CODES: Final = {
     0: "every row is settled, nothing rejected, held, withheld, failed or unknown",
     1: "an unexpected error, or the disk or the ledger cannot be written",
-    2: "usage, settings, mapping or export cannot be used; nothing was sent",
-    3: "finished, but rows were rejected, held, failed or unknown, or parts withheld",
-    4: "a guard stopped it; nothing was sent",
+    2: "usage, settings, mapping, export or a suppression list cannot be used; nothing was sent",
+    3: "finished, but rows were rejected, held, failed or unknown, or parts withheld; or evidence is broken",
+    4: "a guard stopped it; nothing was sent, or with `--only opt-outs` nothing but opt-outs",
     5: "the destination is unreachable or refuses, or the run was stopped; `resume` goes on",
     6: "another run holds this destination",
 }

@@ -18,33 +18,11 @@ ROOT: Final = Path(__file__).parents[1]
 VENDORS: Final = ("acoustic_connect", "ivvy", "wix")
 LONGEST: Final = 260
 PURE_STAGES: Final = (
-    *(
-        "addresses",
-        "batch",
-        "drift",
-        "fold",
-        "guard",
-        "intents",
-        "map",
-        "numbering_plans",
-        "outcomes",
-        "precedence",
-        "reconcile",
-    ),
-    *(
-        "record",
-        "records",
-        "resolve",
-        "revert",
-        "seen",
-        "split",
-        "suppress",
-        "told",
-        "validate",
-        "withheld",
-        "witnesses",
-    ),
-)
+    "addresses", "batch", "blocks", "drift", "evidence", "fold", "forgotten",
+    "guard", "intents", "kin", "map", "moved", "numbering_plans", "opt_outs",
+    "outcomes", "precedence", "reconcile", "record", "records", "resolve", "revert",
+    "seen", "split", "suppress", "told", "validate", "withheld", "witnesses",
+)  # fmt: skip
 """The stages between read and deliver, and those that only join frames after it."""
 WORLD: Final = frozenset(
     {"asyncio", "deltalake", "duckdb", "httpx", "io", "logging", "os", "pathlib", "prefect", "random", "requests"}

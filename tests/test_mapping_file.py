@@ -87,6 +87,9 @@ def test_what_is_left_out_has_the_documented_default() -> None:
         "max_opt_in_share": 0.20,
         "max_reject_share": 0.10,
         "row_count_change": 0.30,
+        "max_opt_outs": None,
+        "max_opt_ins": None,
+        "first_run": None,
     }
     assert mapping.source.model_dump() == {
         "format": None,

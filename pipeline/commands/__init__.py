@@ -3,4 +3,5 @@
 options   arguments and options that several commands share, and what a command is run with
 writing   plan, apply, sync, resume and report: the chain
 reading   commands that write to no destination and make no run
+proof     evidence and forget: what was told, and whom to forget
 """

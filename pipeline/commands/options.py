@@ -27,6 +27,10 @@ HomeOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, everything else on stderr.")]
 
+AddressesOption = Annotated[
+    bool, typer.Option("--show-addresses", help="Show identities and addresses as they are, in the report too.")
+]
+
 
 def print_json(document: Any) -> None:
     """One JSON document on stdout."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipeline.commands.options import (
+    AddressesOption,
     ExportOption,
     FullOption,
     HomeOption,
@@ -26,25 +27,36 @@ def plan(
     export: ExportOption,
     full: FullOption = False,
     home: HomeOption = None,
+    show_addresses: AddressesOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Plan everything but the writing: run folder, transitions, guards, requests to come, plan hash."""
+    """Plan everything but the writing: run folder, transitions with samples, guards, requests to come, plan hash."""
     from pipeline import run
     from pipeline.context import Request
 
-    carry_out(lambda context: run.plan(Request(mapping, export, full), context), home, as_json=as_json)
+    def planned(context: Context) -> Result:
+        return run.plan(Request(mapping, export, full), context)
+
+    carry_out(planned, home, as_json=as_json, show_addresses=show_addresses)
 
 
 def apply(
     run_id: RunArgument,
     approve: Annotated[str | None, typer.Option("--approve", metavar="HASH", help="The hash of the plan.")] = None,
+    only: Annotated[
+        str | None, typer.Option("--only", metavar="opt-outs", help="Send the opt-outs, and let the rest wait.")
+    ] = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Carry out exactly the plan of a run; refuses if its files changed or HASH is another's."""
+    """Carry out exactly the plan of a run; refuses if export, mapping or plan changed, or HASH is another's."""
     from pipeline import run
+    from pipeline.model import Extent
 
-    carry_out(lambda context: run.apply(run_id, context, approve=approve), home, as_json=as_json)
+    if only not in {None, Extent.OPT_OUTS}:
+        raise typer.BadParameter("only opt-outs can go ahead: --only opt-outs", param_hint="--only")
+    extent = Extent.OPT_OUTS if only else Extent.WHOLE
+    carry_out(lambda context: run.apply(run_id, context, approve=approve, extent=extent), home, as_json=as_json)
 
 
 def sync(
@@ -78,9 +90,7 @@ def revert(run_id: RunArgument, home: HomeOption = None, as_json: JsonOption = F
 def report(
     run_id: RunArgument,
     home: HomeOption = None,
-    show_addresses: Annotated[
-        bool, typer.Option("--show-addresses", help="Show identities and addresses in the report as they are.")
-    ] = False,
+    show_addresses: AddressesOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Write the report again from the run folder."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import httpx
     import polars as pl
 
+    from pipeline.destinations.foretelling import Foretold
     from pipeline.job import Job
     from pipeline.model import Operation, Reason
 
@@ -58,7 +59,9 @@ class Field:
     id: str | None = None
     """What it is called on the wire, where that is not its name."""
     pattern: str | None = None
-    """A regular expression that a cell must match as a whole."""
+    """A regular expression that a cell must match as a whole; of a list, each of its items."""
+    most: int | None = None
+    """How many items a list may have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +87,8 @@ class Audience:
     """Whether a group's consent says nothing of its channels: who is in it need not be reachable, nor opted in."""
     naming_fields: tuple[str, ...] = ()
     """Fields that identify together: first name, last name, e-mail address."""
-    kin: bool = False
-    """Whether contacts share addresses and an opt-out is for all of them: one contact's opt-out holds the others."""
+    kin: Channel | None = None
+    """The channel whose addresses contacts share: an opt-out of one is for all of them, and holds the others."""
 
     @property
     def channels(self) -> frozenset[Channel]:
@@ -112,7 +115,8 @@ def audience_from_json(text: bytes) -> Audience:
     }
     implicit = frozenset(Channel(channel) for channel in found["implicit_opt_in"])
     names = tuple(found["naming_fields"])
-    return Audience(**{**found, "fields": fields, "implicit_opt_in": implicit, "naming_fields": names})
+    kin = Channel(found["kin"]) if found["kin"] else None
+    return Audience(**{**found, "fields": fields, "implicit_opt_in": implicit, "naming_fields": names, "kin": kin})
 
 
 class Kind(Enum):
@@ -218,6 +222,10 @@ class Destination(Protocol):
 
     def encode(self, job: Job, operation: Operation) -> pl.Expr:
         """An expression over a resolved frame that builds each row's wire JSON from that row alone."""
+        ...
+
+    def foretell(self, job: Job, items: pl.DataFrame, looked_at: pl.DataFrame) -> Foretold:
+        """What delivering the batches takes, and reading back the batches of `looked_at`, a part of `items`."""
         ...
 
     def deliver(self, job: Job, items: pl.DataFrame, send: Send) -> Delivery:

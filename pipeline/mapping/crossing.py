@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from pipeline.mapping.consent import Consent, Target
-    from pipeline.mapping.schema import Address, AttributeColumn, Identity
+    from pipeline.mapping.schema import Address, AttributeColumn, Identity, Policy
     from pipeline.mapping.words import Destination
     from pipeline.mapping.yaml_source import KeyPath
 
@@ -24,6 +24,8 @@ def across(section: str, value: Any, above: Mapping[str, Any]) -> Iterator[Probl
     """What is wrong with a section in the light of those above it; a section that is wrong itself is missing there."""
     destination: Destination | None = above.get("destination")
     match section:
+        case "policy":
+            yield from _suppression(value, destination)
         case "identity" if destination:
             yield from _identity(value, destination)
         case "addresses":
@@ -62,6 +64,12 @@ def column_uses(
             yield target.at.column, (*path, "at", "column")
         if target.source is not None and target.source.column is not None:
             yield target.source.column, (*path, "source", "column")
+
+
+def _suppression(policy: Policy, destination: Destination | None) -> Iterator[Problem]:
+    for number, listed in enumerate(policy.suppression or ()):
+        for position, channel in enumerate(listed.channels or ()):
+            yield from _channel(channel, ("suppression", number, "channels", position), destination)
 
 
 def _identity(identity: Identity, destination: Destination) -> Iterator[Problem]:

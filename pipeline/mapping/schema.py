@@ -20,6 +20,7 @@ from pydantic import (
 from pipeline.mapping import crossing, rules, words
 from pipeline.mapping.consent import Consent  # noqa: TC001 - pydantic reads the annotations
 from pipeline.mapping.section import ByColumn, Cell, Column, Section, StatusWord, Text
+from pipeline.mapping.suppression import Suppression  # noqa: TC001 - as above
 from pipeline.mapping.words import Destination  # noqa: TC001 - as above
 from pipeline.mapping.yaml_source import native
 from pipeline.model import Channel  # noqa: TC001 - as above
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 Witness = Literal["export", "state", "destination"]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Number = Annotated[int, Field(ge=0)]
 
 
 class Source(Section):
@@ -107,8 +109,8 @@ class Policy(Section):
     """From OPT_OUT to OPT_IN: never, or where `at` is newer than the opt-out."""
     require_evidence: tuple[StatusWord, ...] = ()
     """Statuses that are held without both `at` and `source`, such as [OPT_IN]."""
-    suppression: Text | None = None
-    """A file of addresses, plain or as SHA-256 hex, that may only be opted out."""
+    suppression: Suppression | None = None
+    """Files of addresses, plain or as SHA-256 hex, that may only be opted out; one file's name, or a list."""
     witnesses: Annotated[tuple[Witness, ...], Field(min_length=1)] = ("export", "state", "destination")
     """Who is asked before a status is raised; `destination` reads it back."""
 
@@ -126,6 +128,17 @@ class Delivery(Section):
     """The fastest pace; left out: what the vendor allows, else as fast as the destination answers."""
 
 
+class FirstRun(Section):
+    """Limits where no run of this mapping has finished before, so that there is no usual number of records."""
+
+    max_rows: Number | None = None
+    """How many records the export may have; left out: not looked at."""
+    max_opt_outs: Number | None = None
+    """How many contacts may be opted out; left out: not looked at."""
+    max_opt_ins: Number | None = None
+    """How many contacts may be opted in; left out: not looked at."""
+
+
 class Guards(Section):
     """Limits that stop the run before the first write."""
 
@@ -137,6 +150,12 @@ class Guards(Section):
     """The share of the records that may be rejected; 1 switches the guard off."""
     row_count_change: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = 0.30
     """How far the number of records may be from the median of the last runs, as a share of it; null: not looked at."""
+    max_opt_outs: Number | None = None
+    """How many contacts may be opted out, whatever they were before and however few there are; null: not looked at."""
+    max_opt_ins: Number | None = None
+    """How many contacts may be opted in, whatever they were before and however few there are; null: not looked at."""
+    first_run: FirstRun | None = None
+    """Limits where no run of this mapping has finished before, beside all others."""
 
 
 class Mapping(Section):
@@ -169,7 +188,7 @@ class Mapping(Section):
 
     # A validator sees the sections above its own, hence their order; one that is wrong is missing from `info.data`.
 
-    @field_validator("identity", "addresses", "attributes", "consent", "ignore")
+    @field_validator("policy", "identity", "addresses", "attributes", "consent", "ignore")
     @classmethod
     def _fits_the_rest(cls, value: Any, info: ValidationInfo) -> Any:
         problems = tuple(crossing.across(str(info.field_name), value, info.data))

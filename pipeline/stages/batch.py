@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
@@ -16,17 +16,24 @@ if TYPE_CHECKING:
     from pipeline.destinations.interface import Limits
     from pipeline.job import Job
 
-OPT_OUT_PHASE = 0
-OTHER_PHASE = 1
+OPT_OUT_PHASE: Final = 0
+"""Items that do nothing but forbid: they may go by themselves while the rest waits."""
+MIXED_PHASE: Final = 1
+"""Items that opt out of something and permit, or clear, something else."""
+OTHER_PHASE: Final = 2
+PHASES: Final = (OPT_OUT_PHASE, MIXED_PHASE, OTHER_PHASE)
 
 
 def batch(changes: pl.DataFrame, job: Job, wires: Mapping[Operation, pl.Expr], limits: Limits) -> pl.DataFrame:
     """Items in sending order. A batch is of one phase and one operation, and fits the row and byte limits.
 
-    An item that opts out of anything is in phase 0; the first byte of phase 1 leaves after the last of phase 0. Where
-    items are of addresses, a batch is of one channel, so that no record is in it twice.
+    The first byte of a phase leaves after the last answer of the phase before. Where items are of addresses, a batch is
+    of one channel, so that no record is in it twice.
     """
     opts_out = pl.any_horizontal(*(forbids(pl.col(t.part)) for t in job.targets), pl.lit(value=False))
+    says_else = pl.any_horizontal(
+        *(pl.col(t.part).is_not_null() & ~forbids(pl.col(t.part)) for t in job.targets), pl.lit(value=False)
+    )
     encoded = pl.concat(
         [
             changes.filter(pl.col(Column.OPERATION) == operation)
@@ -36,7 +43,14 @@ def batch(changes: pl.DataFrame, job: Job, wires: Mapping[Operation, pl.Expr], l
             for operation, wire in wires.items()
         ]
     )
-    phase = pl.when(opts_out).then(OPT_OUT_PHASE).otherwise(OTHER_PHASE).cast(pl.Int8)
+    phase = (
+        pl.when(opts_out & ~says_else)
+        .then(OPT_OUT_PHASE)
+        .when(opts_out)
+        .then(MIXED_PHASE)
+        .otherwise(OTHER_PHASE)
+        .cast(pl.Int8)
+    )
     kind = [Column.PHASE, Column.OPERATION, *row_key(job)[1:]]
     usual = limits.usual_rows_per_request or limits.rows_per_request
     rows = min(job.delivery.batch_size or usual, limits.rows_per_request)

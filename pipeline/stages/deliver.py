@@ -15,6 +15,8 @@ from pipeline.errors import ConsentSyncError, Interrupted
 from pipeline.ledger_rows import BatchKey, Settlement
 from pipeline.model import Column, Outcome, Reason
 from pipeline.stages.reconcile import FOUND, OPTED_OUT, Found, compare, creating, permits_something
+from pipeline.stages.suppress import barred as listed_of
+from pipeline.stages.suppress import permissions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from pipeline.job import Job
     from pipeline.ledger import Ledger
     from pipeline.session import Session
+    from pipeline.stages.suppress import Listed
     from pipeline.transport import Attempt
 
 ROUNDS: Final = 3
@@ -44,6 +47,8 @@ class Batch:
     items: pl.DataFrame
     begun: bool = False
     before: Delivery = field(default_factory=Delivery)
+    barred: tuple[int, ...] = ()
+    """Records with a permission for an address that a suppression list has by now."""
 
 
 @dataclass(slots=True)
@@ -60,6 +65,8 @@ class Deliverer:
     """Told of every settled batch, for progress."""
     watchful: bool = False
     """Whether contacts are looked at once more before a status of theirs is raised."""
+    lists: Sequence[Listed] = ()
+    """The suppression lists that stored addresses are compared with then."""
     _ending: threading.Event = field(default_factory=threading.Event)
     """Set when a batch could not be settled: those that have not begun do not begin."""
 
@@ -97,9 +104,9 @@ class Deliverer:
             return Trip(batch)
         log: list[Attempt] = []
         send, stop = self.session.sender(log), self.session.transport.stop
-        courier = Courier(self.job, self.session.destination, send, stop, watchful=self.watchful)
+        courier = Courier(self.job, self.session.destination, send, stop, watchful=self.watchful, lists=self.lists)
         try:
-            delivery = batch.before + courier.settle(batch.items, begun=batch.begun)
+            delivery = batch.before + courier.settle(batch.items, begun=batch.begun, barred=batch.barred)
         except ConsentSyncError as error:
             self._ending.set()
             return Trip(batch, log, error=error)
@@ -149,17 +156,21 @@ class Courier:
     send: Send
     stop: threading.Event
     watchful: bool = False
+    lists: Sequence[Listed] = ()
     counts: Delivery = field(default_factory=Delivery)
     exceptional: dict[int, Exceptional] = field(default_factory=dict)
 
-    def settle(self, items: pl.DataFrame, *, begun: bool) -> Delivery:
-        """Every item ends confirmed, or exceptional with an outcome."""
+    def settle(self, items: pl.DataFrame, *, begun: bool, barred: Sequence[int] = ()) -> Delivery:
+        """Every item ends confirmed, or exceptional with an outcome. Nothing is sent of those `barred`."""
         unclear: dict[int, Reason] = {}
         if begun:
             unclear = dict.fromkeys(items.get_column(Column.RECORD), Reason.NOT_CONFIRMED)
-            remaining = self._read_back(items, unclear, patient=creating(items))
+            # What is not to be sent again may still show.
+            remaining = self._read_back(items, unclear, patient=creating(items) or bool(barred))
+            remaining = self._unlisted(remaining, barred)
         else:
-            remaining = self._still_permitted(items) if self.watchful else items
+            remaining = self._unlisted(items, barred)
+            remaining = self._still_permitted(remaining) if self.watchful else remaining
         for _ in range(ROUNDS):
             if remaining.is_empty():
                 break
@@ -175,11 +186,21 @@ class Courier:
         raising = items.filter(permits_something(self.job))
         if raising.is_empty() or "destination" not in self.job.policy.witnesses:
             return items
-        judged = self._compared(raising)
-        held = judged.filter(OPTED_OUT).get_column(Column.RECORD).to_list()
+        seen = self.destination.read_back(self.job, raising, self.send)
+        held = compare(raising, seen, self.job).filter(OPTED_OUT).get_column(Column.RECORD).to_list()
         for record in held:
             self._except(record, Outcome.HELD, Reason.RESUBSCRIBE_WITHOUT_EVIDENCE)
-        return items.filter(~pl.col(Column.RECORD).is_in(held))
+        allowed = items.filter(~pl.col(Column.RECORD).is_in(held))
+        if not self.lists:
+            return allowed
+        stored = permissions(raising, raising.head(0), seen, self.job)
+        return self._unlisted(allowed, listed_of(stored, self.lists).get_column(Column.RECORD).to_list())
+
+    def _unlisted(self, items: pl.DataFrame, listed: Sequence[int]) -> pl.DataFrame:
+        """The items but for those of records that a suppression list bars by now."""
+        for record in set(listed).intersection(items.get_column(Column.RECORD)):
+            self._except(record, Outcome.HELD, Reason.SUPPRESSED, "on a suppression list since it was planned")
+        return items.filter(~pl.col(Column.RECORD).is_in(list(listed)))
 
     def _round(self, items: pl.DataFrame) -> tuple[pl.DataFrame, dict[int, Reason]]:
         """Delivers once and reads back what is unclear; returns what may be sent again, and why it was unclear."""
@@ -205,6 +226,8 @@ class Courier:
                 continue
             if opted_out:
                 self._except(record, Outcome.HELD, Reason.RESUBSCRIBE_WITHOUT_EVIDENCE)
+            elif found == Found.KIN:
+                again.append(record)
             elif unclear[record] is Reason.NOT_APPLIED:
                 missing = found == Found.MISSING and not creating(items)
                 self._except(record, Outcome.FAILED, Reason.CONTACT_NOT_FOUND if missing else Reason.NOT_APPLIED)
@@ -229,5 +252,5 @@ class Courier:
     def _compared(self, items: pl.DataFrame) -> pl.DataFrame:
         return compare(items, self.destination.read_back(self.job, items, self.send), self.job)
 
-    def _except(self, record: int, outcome: Outcome, reason: Reason) -> None:
-        self.exceptional[record] = Exceptional(record, outcome, reason, "settled by reading back")
+    def _except(self, record: int, outcome: Outcome, reason: Reason, message: str = "settled by reading back") -> None:
+        self.exceptional[record] = Exceptional(record, outcome, reason, message)

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from pipeline.job import Attribute, Job, Target
 
 _LATEST = "_latest_at"
+ADDRESS_OUT = "_address_out"
+"""Whether some record forbids contacting the address, where contacts share addresses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +62,22 @@ def hold_against(folded: Folded, witnesses: pl.DataFrame, job: Job) -> Folded:
     identities = folded.identities
     for target in job.targets if not witnesses.is_empty() else ():
         identities = hold(identities, target, forbidding(witnesses, target, pl.col(Column.IDENTITY)))
-    everything = (folded.identities, folded.superseded, witnesses)
-    for target in job.targets if job.kin else ():
-        for other in job.targets:
-            address = job.address_of(other.channel)
-            if address is not None and other.key in target.overlaps:
-                said = [forbidding(frame, other, address_text(pl.col(address.part))) for frame in everything]
-                identities = hold(identities, target, pl.concat(said), address_text(pl.col(address.part)))
+    address = job.address_of(job.kin)
+    if address is not None:
+        reached, everything = address_text(pl.col(address.part)), (folded.identities, folded.superseded, witnesses)
+        for other in (t for t in job.targets if t.channel == job.kin):
+            said = pl.concat([forbidding(frame, other, reached) for frame in everything])
+            identities = hold_at(identities, said, reached, other, job)
     return Folded(identities, folded.superseded)
+
+
+def hold_at(frame: pl.DataFrame, said: pl.DataFrame, reached: pl.Expr, other: Target, job: Job) -> pl.DataFrame:
+    """Withholds what overlaps with a target that others at the address have said, and marks the address itself."""
+    for target in (t for t in job.targets if other.key in t.overlaps):
+        frame = hold(frame, target, said, reached)
+    before = pl.col(ADDRESS_OUT) if ADDRESS_OUT in frame.columns else pl.lit(value=False)
+    out = reached.is_in(said.get_column("_about").unique().implode()).fill_null(value=False)
+    return frame.with_columns((before | out).alias(ADDRESS_OUT))
 
 
 def address_text(part: pl.Expr) -> pl.Expr:

@@ -37,7 +37,11 @@ class Intents:
 
 def intents(source: pl.DataFrame, job: Job, now: datetime) -> Intents:
     """`source`: numbered records with the mapped columns as text."""
-    validated = validate(map_records(source, job, now), job)
+    return intents_of(validate(map_records(source, job, now), job), job)
+
+
+def intents_of(validated: Validated, job: Job) -> Intents:
+    """What validated records say."""
     split = by_address(validated, job) if job.by_address else None
     said = split or validated
     return Intents(validated, split, hold_against(fold(said.valid, job), said.witnesses, job))

@@ -114,21 +114,29 @@ def settle(records: pl.DataFrame, settled_items: pl.DataFrame, shard: int) -> pl
 def _by_record(items: pl.DataFrame) -> pl.DataFrame:
     """The outcome of a record with several items: the worst that needs somebody, else what was applied.
 
-    An item that was held while another one was applied is a withheld part.
+    An item that was held while another one was applied is a withheld part. Where one failed, the message says of each
+    what came of it.
     """
     weights = {str(outcome): weight for weight, outcome in enumerate(_WEIGHT)}
     channel = pl.col(Column.CHANNEL)
     said = pl.when(pl.col(Column.MESSAGE) != "").then(pl.format("{}: {}", channel, Column.MESSAGE))
+    each = pl.coalesce(said, pl.format("{}: {}", channel, pl.coalesce(Column.REASON, Column.OUTCOME)))
     part = pl.struct(pl.format("consent:{}", channel).alias("part"), pl.col(Column.REASON).alias("reason"))
     weight = pl.col(Column.OUTCOME).replace_strict(weights, return_dtype=pl.Int8).alias("_weight")
-    ranked = items.with_columns(weight, said.alias(Column.MESSAGE)).sort(Column.RECORD, "_weight", Column.CHANNEL)
+    ranked = items.with_columns(weight, said.alias(Column.MESSAGE), each.alias("_each")).sort(
+        Column.RECORD, "_weight", Column.CHANNEL
+    )
     held = (pl.col(Column.OUTCOME) == Outcome.HELD) & (pl.col("_weight") > pl.col("_weight").min().over(Column.RECORD))
-    firsts = [pl.col(column).first() for column in _OF_ITEMS if column != Column.LINK]
+    joined = (Column.LINK, Column.MESSAGE)
+    firsts = [pl.col(column).first() for column in _OF_ITEMS if column not in joined]
+    unlike = pl.col(Column.OUTCOME).first().is_in([str(Outcome.FAILED), str(Outcome.UNKNOWN)]) & (pl.len() > 1)
+    told = pl.col("_each").str.join("; ")
     return (
         ranked.with_columns(pl.when(held).then(part).alias("_part"))
         .group_by(Column.RECORD, maintain_order=True)
         .agg(
             *firsts,
+            pl.when(unlike).then(told).otherwise(pl.col(Column.MESSAGE).first()).alias(Column.MESSAGE),
             pl.col(Column.LINK).drop_nulls().str.join(" ").replace("", None),
             pl.col("_part").drop_nulls().alias(_LEFT),
         )

@@ -27,12 +27,15 @@ class Found(StrEnum):
     CONFIRMED = "confirmed"
     DIFFERENT = "different"
     MISSING = "missing"
+    KIN = "kin"
+    """The contact is as it was told, and others who share its address are not opted out yet."""
 
 
 def compare(items: pl.DataFrame, seen: pl.DataFrame, job: Job) -> pl.DataFrame:
     """`items` with `found` and `opted_out`, and with the handles that were shown.
 
-    Confirmed: every contact of its identity shows every part of the item.
+    Confirmed: every contact of its identity shows every part of the item, and nobody whom it opts out with the
+    contact can be contacted still.
     """
     whole = complete(seen, job)
     shown = whole.rename({c: c + SEEN for c in whole.columns if c != Column.IDENTITY})
@@ -45,12 +48,15 @@ def compare(items: pl.DataFrame, seen: pl.DataFrame, job: Job) -> pl.DataFrame:
     judged = joined.group_by(Column.IDENTITY, maintain_order=True).agg(
         pl.col(Column.EXISTS + SEEN).fill_null(value=False).any().alias("there"),
         agrees.all().alias("agrees"),
+        _kin_left(job, items).any().alias("kin_left"),
         _opted_out_since(job, items).any().alias(OPTED_OUT),
         pl.col(Column.HANDLE + SEEN).first(),
     )
     found = (
         pl.when(~pl.col("there"))
         .then(pl.lit(str(Found.MISSING)))
+        .when(pl.col("agrees") & pl.col("kin_left"))
+        .then(pl.lit(str(Found.KIN)))
         .when(pl.col("agrees"))
         .then(pl.lit(str(Found.CONFIRMED)))
         .otherwise(pl.lit(str(Found.DIFFERENT)))
@@ -84,6 +90,16 @@ def shows(shown: pl.Expr, sent: pl.Expr) -> pl.Expr:
     return sent.is_null() | pl.when(cleared).then(shown.is_null()).otherwise(same)
 
 
+def _kin_left(job: Job, items: pl.DataFrame) -> pl.Expr:
+    """Whether somebody is left whom an item opts out for the address; by their ids, as all else may have changed."""
+    if job.kin is None or Column.KIN not in items.columns:
+        return pl.lit(value=False)
+    out = [is_opt_out(pl.col(t.part)) for t in job.targets if t.channel == job.kin]
+    ids = [pl.col(c).list.eval(pl.element().str.json_path_match("$.id")) for c in (Column.KIN, Column.KIN + SEEN)]
+    left = ids[0].list.set_intersection(ids[1]).list.len() > 0
+    return pl.any_horizontal(*out, pl.lit(value=False)) & left.fill_null(value=False)
+
+
 def permits_something(job: Job) -> pl.Expr:
     """Whether an item raises some status."""
     return pl.any_horizontal(*(raises(pl.col(t.part)) for t in job.targets), pl.lit(value=False))
@@ -103,7 +119,7 @@ def _opted_out_since(job: Job, items: pl.DataFrame) -> pl.Expr:
             known = pl.lit(value=target.owns(key)) & (shown == before) if job.restores else pl.lit(value=True)
             overruled = known & forbids(before) & ~(at >= pl.col(target.at_column)).fill_null(value=False)
             since += [ends(status, shown) & ~overruled, raises(status) & left.fill_null(value=False)]
-            since.append(ends(status, pl.col(kin_of(key) + SEEN)))
+            since.append(ends(status, pl.col(kin_of(key) + SEEN)) & ~forbids(status))
     return pl.any_horizontal(*since, pl.lit(value=False))
 
 

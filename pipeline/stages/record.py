@@ -53,7 +53,7 @@ def told(items: pl.DataFrame, settled: pl.DataFrame, decided: pl.DataFrame, job:
         (pl.col(Column.OPERATION) == Operation.CREATE).alias("afresh"),
         *(_told_value(a).alias(a.part) for a in job.attributes),
         *(pl.col(t.part) for t in job.targets),
-        *(pl.when(pl.col(t.part).is_not_null()).then(pl.col(t.at_column)).alias(t.at_column) for t in job.targets),
+        *(pl.when(pl.col(t.part).is_not_null()).then(pl.col(t.since)).alias(t.at_column) for t in job.targets),
     )
     said = pl.concat([frame.select(Column.IDENTITY, Column.REASON) for frame in (settled, decided)])
     missing = said.filter(pl.col(Column.REASON).eq_missing(pl.lit(str(Reason.CONTACT_NOT_FOUND))))

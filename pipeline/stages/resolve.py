@@ -9,12 +9,15 @@ import polars as pl
 
 from pipeline.job import part_of, reach_of, row_key
 from pipeline.model import POLICY_REASONS, SEND, Column, Operation, Outcome, Reason, Status
+from pipeline.stages import opt_outs, suppress
 from pipeline.stages.fold import broken_of
+from pipeline.stages.kin import without_own_voice
+from pipeline.stages.moved import why_not_moved
 from pipeline.stages.precedence import is_opt_out, raises
 from pipeline.stages.seen import SEEN
 from pipeline.stages.told import SAME, TOLD, unaddressed
 from pipeline.stages.withheld import with_withheld
-from pipeline.stages.witnesses import opted_out, with_seen, without_own_voice
+from pipeline.stages.witnesses import opted_out, opted_out_since, with_seen
 from pipeline.values import JSON_NULL
 
 if TYPE_CHECKING:
@@ -27,12 +30,16 @@ class Resolved:
 
     changes: pl.DataFrame
     decided: pl.DataFrame
+    by_list: dict[int, int]
+    """Number of a suppression list -> how many contacts something is withheld from because of it."""
+    opt_outs: pl.DataFrame
+    """One row per identity and target whose opt-out the destination was not told before."""
 
 
 def decide(frame: pl.DataFrame, seen: pl.DataFrame, asked: pl.Series, job: Job) -> Resolved:
     """Decides every identity. `seen`: what the destination showed of those `asked`; the others of them are new.
 
-    A `suppressed@CHANNEL` column, where present, says whose address may only be opted out.
+    A `suppressed@CHANNEL@LIST` column, where present, says whose address may only be opted out.
     """
     frame = with_seen(frame, seen, asked, job)
     judged = frame.with_columns(
@@ -42,11 +49,13 @@ def decide(frame: pl.DataFrame, seen: pl.DataFrame, asked: pl.Series, job: Job) 
     judged = judged.with_columns(operation.otherwise(pl.lit(Operation.UPDATE)).cast(pl.String).alias(Column.OPERATION))
     judged = judged.with_columns(
         *(_missing_address(t, job).alias(t.reason) for t in job.targets),
-        *(_barred(a).alias(a.reason) for a in job.written_attributes),
+        *(_withheld(a, job, frame.columns).alias(a.reason) for a in job.written_attributes),
     ).pipe(without_own_voice, job)
     sent = judged.with_columns(
         *(_sent_status(t).alias(t.part) for t in job.targets),
+        *(opted_out_since(t).alias(t.since) for t in job.targets),
         *(_sent_value(a, job).alias(a.part) for a in job.attributes),
+        *(opt_outs.owed(t).alias(opt_outs.owed_of(t)) for t in job.targets),
         pl.any_horizontal(*_told_parts(job), pl.lit(value=False)).alias("_some_told"),
         pl.any_horizontal(*_known_statuses(job), pl.lit(value=False)).alias(Column.KNOWN),
     ).pipe(with_withheld, job)
@@ -54,11 +63,12 @@ def decide(frame: pl.DataFrame, seen: pl.DataFrame, asked: pl.Series, job: Job) 
     befores = [_before(t).alias(t.before) for t in job.targets]
     changes = decided.filter(pl.col(Column.DECISION) == SEND).with_columns(befores)
     own = [*row_key(job), Column.LINE, Column.IDENTITY]
-    sends = [Column.OPERATION, Column.EXISTS, *((Column.HANDLE, Column.KIN) if job.asks_first else ())]
+    sends = [Column.OPERATION, Column.EXISTS, *((Column.HANDLE, Column.KIN, Column.BARRED) if job.asks_first else ())]
     parts = [a.part for a in job.attributes]
-    parts += [c for t in job.targets for c in (t.part, t.at_column, t.source, t.before)]
+    parts += [c for t in job.targets for c in (t.part, t.at_column, t.since, t.source, t.before)]
     says = [Column.DECISION, Column.REASON, Column.MESSAGE, Column.WITHHELD, Column.KNOWN]
-    return Resolved(changes.select(*own, *sends, *parts), decided.select(*own, *says))
+    by_list, owed = suppress.by_list(judged, job), opt_outs.of_identities(decided, job)
+    return Resolved(changes.select(*own, *sends, *parts), decided.select(*own, *says), by_list, owed)
 
 
 def _policy(target: Target, job: Job, columns: list[str]) -> pl.Expr:
@@ -69,21 +79,17 @@ def _policy(target: Target, job: Job, columns: list[str]) -> pl.Expr:
     lost = pl.lit(None, pl.String)
     if address is not None and target.channel is not None and address in job.written_attributes:
         lost = pl.when(status.is_not_null() & pl.col(address.part).is_null()).then(pl.col(broken_of(target)))
-    suppressed = [c for c in columns if c.startswith("suppressed@") and target.channel in (None, c.split("@")[1])]
-    if suppressed:
-        rules.append(
-            (
-                Reason.SUPPRESSED,
-                raises(status) & pl.any_horizontal(pl.col(c).fill_null(value=False) for c in suppressed),
-            )
-        )
+    if suppressed := suppress.marks(columns, target):
+        listed = pl.any_horizontal(pl.col(c).fill_null(value=False) for c in suppressed)
+        rules.append((Reason.SUPPRESSED, raises(status) & listed))
     required = [str(s) for s in job.policy.require_evidence]
     unproven = pl.col(target.at_column).is_null() | pl.col(target.source).is_null()
     rules.append((Reason.EVIDENCE_MISSING, status.is_in(required) & unproven))
     forbidden = Reason.OPTED_OUT_ELSEWHERE if job.restores else Reason.RESUBSCRIBE_WITHOUT_EVIDENCE
     rules.append((forbidden, opted_out(target, job)))
-    ambiguous = pl.col(Column.BARRED) == Reason.CONTACT_AMBIGUOUS
-    barred = pl.when(status.is_not_null() & ~(ambiguous & is_opt_out(status) & (target.group_id is None)))
+    # Of several contacts all are opted out; who is in which group, nobody can say.
+    told = [str(Reason.CONTACT_NAMED_TWICE), *([str(Reason.CONTACT_AMBIGUOUS)] if target.group_id is None else ())]
+    barred = pl.when(status.is_not_null() & ~(pl.col(Column.BARRED).is_in(told) & is_opt_out(status)))
     reasons = [pl.when(wrong).then(pl.lit(str(reason))) for reason, wrong in rules]
     return pl.coalesce(barred.then(pl.col(Column.BARRED)), *reasons, lost)
 
@@ -105,9 +111,11 @@ def _missing_address(target: Target, job: Job) -> pl.Expr:
     )
 
 
-def _barred(attribute: Attribute) -> pl.Expr:
+def _withheld(attribute: Attribute, job: Job, columns: list[str]) -> pl.Expr:
     given = pl.col(attribute.part).is_not_null() & ~pl.col(attribute.part + SAME)
-    return pl.coalesce(pl.col(attribute.reason), pl.when(given).then(pl.col(Column.BARRED)))
+    barred = pl.when(given).then(pl.col(Column.BARRED))
+    moved = [why_not_moved(attribute, job, columns)] if attribute.channels else []
+    return pl.coalesce(barred, *moved, pl.col(attribute.reason))
 
 
 def _sent_status(target: Target) -> pl.Expr:
@@ -128,7 +136,8 @@ def _sent_value(attribute: Attribute, job: Job) -> pl.Expr:
     on_create = (value != JSON_NULL) if attribute in job.sent_attributes(Operation.CREATE) else pl.lit(value=False)
     on_update = ~pl.col(attribute.part + SAME) if attribute in job.written_attributes else pl.lit(value=False)
     goes = pl.when(is_new).then(on_create).otherwise(on_update)
-    return pl.when(goes & pl.col(Column.BARRED).is_null()).then(value)
+    by_policy = pl.col(attribute.reason).is_in([str(r) for r in POLICY_REASONS]).fill_null(value=False)
+    return pl.when(goes & pl.col(Column.BARRED).is_null() & ~by_policy).then(value)
 
 
 def _told_parts(job: Job) -> list[pl.Expr]:
@@ -176,9 +185,10 @@ def _verdicts(sent: pl.DataFrame, job: Job) -> pl.DataFrame:
 
 def _said(job: Job) -> pl.Expr:
     """Whoever else is opted out with a contact is said with it: there is no record of theirs."""
-    if not job.kin:
+    if job.kin is None:
         return pl.lit("")
-    out = pl.any_horizontal(*(is_opt_out(pl.col(t.part)) for t in job.targets if t.channel), pl.lit(value=False))
+    mine = [is_opt_out(pl.col(t.part)) for t in job.targets if t.channel == job.kin]
+    out = pl.any_horizontal(*mine, pl.lit(value=False))
     others = pl.col(Column.KIN).list.len()
     said = pl.format("{} other contacts with the same address are opted out too", others)
     return pl.when(out & (others > 0)).then(said).otherwise(pl.lit(""))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
@@ -171,7 +171,7 @@ def with_notes(resolved: Resolved, frame: pl.DataFrame, job: Job) -> Resolved:
     decided = resolved.decided.join(notes, on=row_key(job), how="left", maintain_order="left").with_columns(
         pl.concat_str(message, _NOTE, separator="; ", ignore_nulls=True).alias(Column.MESSAGE)
     )
-    return type(resolved)(resolved.changes, decided.drop(_NOTE))
+    return replace(resolved, decided=decided.drop(_NOTE))
 
 
 def lifts(job: Job) -> pl.Expr:

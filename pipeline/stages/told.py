@@ -95,7 +95,10 @@ def to_ask(frame: pl.DataFrame, job: Job) -> pl.Series:
     some_change |= said & pl.col(DOUBTFUL).is_null()
     if job.delivery.mode == "update" and not job.asks_first:
         if "destination" not in job.policy.witnesses:
-            return pl.Series(Column.IDENTITY, [], pl.String)
+            # Whom a suppression list forbids to contact is known by the stored address too.
+            unknown = [_changed(t.part) & raises(pl.col(t.part)) & _elsewhere(t, job) for t in job.targets]
+            listed = pl.any_horizontal(*unknown, pl.lit(value=False)) & bool(job.policy.suppression)
+            return frame.filter(listed).get_column(Column.IDENTITY)
         asked = [_changed(target.part) & _in_doubt(target, job) for target in job.targets]
         some_change = pl.any_horizontal(*asked, some_change & _stranger(job))
     return frame.filter(some_change).get_column(Column.IDENTITY)
@@ -115,6 +118,14 @@ def _stranger(job: Job) -> pl.Expr:
     """Whether the contact was never told anything of what this job says."""
     parts = [*(t.part for t in job.targets), *(a.part for a in job.attributes)]
     return pl.all_horizontal(*(pl.col(part + TOLD).is_null() for part in parts), pl.lit(value=True))
+
+
+def _elsewhere(target: Target, job: Job) -> pl.Expr:
+    """Whether an address that the target's consent is for may be one that this record does not bring."""
+    brought = {channel: a.part for a in job.written_attributes for channel in a.channels}
+    channels = [target.channel] if target.channel is not None else list(job.channel_fields)
+    missing = [pl.col(brought[c]).is_null() if c in brought else pl.lit(value=True) for c in channels]
+    return pl.any_horizontal(*missing, pl.lit(value=False))
 
 
 def unaddressed(target: Target, job: Job) -> pl.Expr:

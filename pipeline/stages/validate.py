@@ -13,6 +13,7 @@ import polars as pl
 from pipeline.model import Column, Reason, Status
 from pipeline.stages.map import cell_of
 from pipeline.stages.precedence import permits
+from pipeline.values import list_items
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -60,7 +61,7 @@ def validate(mapped: pl.DataFrame, job: Job) -> Validated:
     )
     statuses = [column for t in job.targets for column in (t.part, t.at_column)]
     witnesses = mapped.join(rejected.select(Column.RECORD), on=Column.RECORD, how="semi").select(
-        Column.IDENTITY, *(a.part for a in job.addresses), *statuses
+        Column.RECORD, Column.LINE, Column.IDENTITY, *(a.part for a in job.addresses), *statuses
     )
     valid = withheld.filter(pl.col(Column.REASON).is_null()).drop(Column.REASON, Column.MESSAGE)
     return Validated(valid, rejected, witnesses)
@@ -94,7 +95,9 @@ def attribute_rules(attribute: Attribute) -> Iterator[Rule]:
     if attribute.choices is not None:
         yield Rule(Reason.CHOICE_INVALID, unusable)
     if attribute.pattern is not None:
-        yield Rule(Reason.TEXT_INVALID, given & ~cell.str.contains(f"^(?:{attribute.pattern})$"))
+        yield Rule(Reason.TEXT_INVALID, given & ~_fits(attribute, f"^(?:{attribute.pattern})$"))
+    if attribute.most is not None:
+        yield Rule(Reason.TEXT_INVALID, given & (list_items(cell, attribute.format).list.len() > attribute.most))
     match attribute.type:
         case "number":
             yield Rule(Reason.NUMBER_INVALID, unusable)
@@ -105,6 +108,13 @@ def attribute_rules(attribute: Attribute) -> Iterator[Rule]:
             yield Rule(Reason.BOOLEAN_INVALID, unusable)
         case "date":
             yield Rule(Reason.DATE_INVALID, unusable)
+
+
+def _fits(attribute: Attribute, pattern: str) -> pl.Expr:
+    cell = pl.col(cell_of(attribute))
+    if attribute.type != "list":
+        return cell.str.contains(pattern)
+    return list_items(cell, attribute.format).list.eval(pl.element().str.contains(pattern)).list.all()
 
 
 def _first_broken(rules: Iterator[Rule], said: Callable[[Rule], str] = lambda rule: rule.reason) -> pl.Expr:

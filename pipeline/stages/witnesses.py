@@ -8,8 +8,9 @@ import polars as pl
 
 from pipeline.job import kin_of, part_of, shown_at
 from pipeline.model import Column, Status
-from pipeline.stages.fold import address_text, forbidding, hold
-from pipeline.stages.precedence import ends
+from pipeline.stages.kin import held_by_kin, named_twice
+from pipeline.stages.moved import moves
+from pipeline.stages.precedence import ends, forbids, is_opt_out
 from pipeline.stages.seen import SEEN, complete
 from pipeline.stages.told import OUT, SAME, TOLD
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 def with_seen(frame: pl.DataFrame, seen: pl.DataFrame, asked: pl.Series, job: Job) -> pl.DataFrame:
     """Sets beside what the export says what the destination showed; those of `asked` that it did not show are new."""
     whole = complete(seen, job)
-    addresses = {a.part for a in job.addresses} if job.kin else set()
+    addresses = {a.part for a in job.addresses if a in job.written_attributes or job.kin}
     exported = {a.part for a in job.attributes} - addresses
     both = {c for c in whole.columns if c.startswith(("consent:", "suppressed@"))} | addresses
     shown = whole.drop(exported).rename({c: c + SEEN for c in both})
@@ -28,7 +29,7 @@ def with_seen(frame: pl.DataFrame, seen: pl.DataFrame, asked: pl.Series, job: Jo
     answers = answers.with_columns(pl.col(Column.EXISTS).fill_null(value=False))
     joined = frame.join(answers, on=Column.IDENTITY, how="left", maintain_order="left")
     joined = joined.with_columns(_membership(part_of(key)).alias(part_of(key) + SEEN) for key in job.known_keys)
-    return joined.pipe(_held_by_kin, job) if job.kin else joined
+    return joined.pipe(held_by_kin, job).pipe(named_twice, job) if job.asks_first and not job.by_address else joined
 
 
 def _membership(part: str) -> pl.Expr:
@@ -38,38 +39,13 @@ def _membership(part: str) -> pl.Expr:
     return pl.when(shown == Status.ABSENT).then(left).otherwise(shown)
 
 
-def without_own_voice(frame: pl.DataFrame, job: Job) -> pl.DataFrame:
-    """Leaves out of `kin` those whose own consent stands: it was heard against the others' already.
-
-    Whose consent is withheld has no say: an opt-out for the address reaches it too.
-    """
-    if not job.kin:
-        return frame
-    stands = [pl.col(t.part).is_not_null() & pl.col(t.reason).is_null() for t in job.targets]
-    speaking = frame.filter(pl.any_horizontal(*stands, pl.lit(value=False))).get_column(Column.HANDLE)
-    speaking = speaking.drop_nulls().unique()
-    return frame.with_columns(pl.col(Column.KIN).list.set_difference(speaking.implode()).alias(Column.KIN))
-
-
-def _held_by_kin(frame: pl.DataFrame, job: Job) -> pl.DataFrame:
-    """Withholds permissions against opt-outs of the export for the same address, where only the destination has it."""
-    for target in job.targets:
-        for other in job.targets:
-            address = job.address_of(other.channel)
-            if address is not None and other.key in target.overlaps:
-                brought, stored = address_text(pl.col(address.part)), address_text(pl.col(address.part + SEEN))
-                written = address in job.written_attributes
-                reached = pl.coalesce(brought, stored) if written else pl.coalesce(stored, brought)
-                frame = hold(frame, target, forbidding(frame, other, reached), reached)
-    return frame
-
-
 def opted_out(target: Target, job: Job) -> pl.Expr:
     """Whether a witness knows what forbids, and this status would end it and does not provably outdate it.
 
     Where the platform's own opt-outs carry no time, nothing is provably newer than one; an opt-out that it shows
     because this product told it is as old as the state says. Those of other contacts with the same address are never
-    outdated. A job that restores takes back what a run told of the target's own keys, which is no witness then.
+    outdated, and hold permissions only: a restriction of the contact's own takes nothing from them. A job that restores
+    takes back what a run told of the target's own keys, which is no witness then.
     """
     status, nobody = pl.col(target.part), pl.lit(value=False)
     told_of = [key for key in target.overlaps if not (job.restores and key == target.key)]
@@ -81,12 +57,30 @@ def opted_out(target: Target, job: Job) -> pl.Expr:
     by_destination = []
     for key in target.shown_keys:
         told = [outdated[k] for k in outdated if key == k or key.startswith(f"{k}:") or k.startswith(f"{key}:")]
-        dated = _outdates(target, shown_at(key) + SEEN, job)
-        forbidden = ends(status, pl.col(part_of(key) + SEEN)) & ~pl.any_horizontal(*told, dated)
-        told_already = pl.col(target.part + SAME)
+        since = shown_at(key) + SEEN
+        # What the destination says of the time goes before what we told it: somebody may have opted out again.
+        ours = pl.any_horizontal(*told, pl.lit(value=False)) & pl.col(since).is_null()
+        forbidden = ends(status, pl.col(part_of(key) + SEEN)) & ~ours & ~_outdates(target, since, job)
+        address = job.address_of(job.kin)
+        stayed = pl.lit(value=True) if address is None else ~moves(address, job)
+        told_already = pl.col(target.part + SAME) & stayed
+        others = pl.col(kin_of(key) + SEEN)
         by_destination += [] if job.restores and target.owns(key) else [forbidden]
-        by_destination += [ends(status, pl.col(kin_of(key) + SEEN)) & ~told_already]
+        by_destination.append(ends(status, others) & ~forbids(status) & ~told_already)
     return pl.any_horizontal(*by_state, *by_destination, nobody)
+
+
+def opted_out_since(target: Target) -> pl.Expr:
+    """Since when a contact is opted out that the export opts out: where it was before, its own time may be the later.
+
+    Null where nobody knows. Any other status keeps its time.
+    """
+    at, shown = pl.col(target.at_column), part_of(target.key) + SEEN
+    already = is_opt_out(pl.col(target.part)) & forbids(pl.col(shown)).fill_null(value=False)
+    by_us = is_opt_out(pl.col(part_of(target.key) + TOLD + OUT))
+    since = pl.col(shown_at(target.key) + SEEN)
+    later = pl.when(since.is_not_null() & at.is_not_null()).then(pl.max_horizontal(at, since))
+    return pl.when(already).then(pl.coalesce(later, pl.when(by_us & since.is_null()).then(at))).otherwise(at)
 
 
 def _outdates(target: Target, since: str, job: Job) -> pl.Expr:

@@ -113,6 +113,8 @@ class Subject:
     """A fault rule that refuses a contact."""
     answers: tuple[dict[str, str], ...] = ()
     """`operation` and `field` of answers that list what became of each row."""
+    carriers: tuple[str, ...] = ()
+    """Of `writes`, those that carry calls that only read as well: what they did is in the log."""
     settings: Mapping[str, Any] = field(default_factory=dict)
     """Of the sandbox."""
     credentials: Mapping[str, str] = field(default_factory=dict)
@@ -262,6 +264,32 @@ class Conformance:
         result = run.plan(Request(stage.mapping(), stage.export(mixed())), stage.context())
         assert (result.summary.rows.updated + result.summary.rows.created, stage.writes()) == (COUNT, [])
         assert stage.stored() == before
+
+    @pytest.mark.parametrize("full", [False, True], ids=["what changed", "all"])
+    def test_a_plan_attempts_no_write(self, stage: Stage, full: bool) -> None:
+        """Whatever is planned, and whether guards stop it: not one request that could change anything leaves."""
+        stage.seed(dict.fromkeys(range(1, COUNT + 1, 2), "OPT_IN"))
+        for guards in (GUARDS, "guards: {max_opt_outs: 1}"):
+            mapping = stage.mapping()
+            mapping.write_text(mapping.read_text().replace(GUARDS, guards))
+            run.plan(Request(mapping, stage.export(mixed()), full), stage.context())
+        writing = set(self.subject.writes) - set(self.subject.carriers)
+        asked = stage.sandbox.requests(self.subject.name)
+        assert asked
+        assert [entry for entry in asked if entry.operation in writing or entry.write_applied] == []
+
+    def test_a_plan_foretells_its_requests(self, stage: Stage) -> None:
+        """As many as `apply` sends, undisturbed, beside describing the audience."""
+        stage.seed(dict.fromkeys(range(1, COUNT + 1, 2), "OPT_IN"))
+        planned = run.plan(Request(stage.mapping(), stage.export(mixed())), stage.context()).summary
+        stage.sandbox.clear_requests()
+        stage.sync([])
+        describing = len(stage.sandbox.requests(self.subject.name))
+        stage.sandbox.clear_requests()
+        run.apply(planned.run_id, stage.context())
+        assert planned.requests_to_come is not None
+        sent = len(stage.sandbox.requests(self.subject.name)) - describing
+        assert (planned.requests_to_come.contacts, planned.requests_to_come.requests) == (COUNT, sent)
 
     def test_opt_outs_lead(self, stage: Stage) -> None:
         """No other change leaves before the last opt-out is answered."""

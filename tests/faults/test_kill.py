@@ -10,9 +10,11 @@ import time
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+import polars as pl
 import pytest
 
 from pipeline.errors import RunFolderError
+from pipeline.proving import prove
 from pipeline.sandbox.server import Options, Sandbox
 from tests.delivery.world import World, contact_of, key_of, read_csv, row_of
 
@@ -133,6 +135,17 @@ def test_a_run_that_is_killed_twice_ends_like_an_undisturbed_one(
     assert again[0] == stored
     assert again[1] == outcomes
     assert max(Counter(world.applied()).values()) == 1
+    require_proved(world, result.summary.run_id)
+
+
+def require_proved(world: World, run_id: str) -> None:
+    """The evidence is unbroken, and has one row for each record that was confirmed, however often it was recorded."""
+    [proved] = prove(world.context()).chains
+    assert proved.breaks == ()
+    rows = pl.read_delta(str(world.home / "evidence" / proved.chain)).filter(pl.col("run") == run_id)
+    told = rows.filter(pl.col("outcome").is_in(["created", "updated"])).get_column("record").to_list()
+    outcomes = read_csv(world.folder(run_id) / "outcomes.csv")
+    assert sorted(told) == [int(row["record"]) for row in outcomes if row["outcome"] in ("created", "updated")]
 
 
 def test_the_lock_of_a_killed_process_is_free(tmp_path: Path, wired: tuple[Sandbox, Tripwire]) -> None:

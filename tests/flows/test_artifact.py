@@ -10,6 +10,7 @@ from flows.artifact import key_of, markdown
 from pipeline.errors import GuardTripped
 from pipeline.model import RunStatus
 from pipeline.run import Result
+from pipeline.samples import Sample
 from pipeline.summary import Requests, Rows, Summary
 
 SUMMARY = Summary(
@@ -22,6 +23,7 @@ SUMMARY = Summary(
     withheld={"email_invalid": 2},
     requests=Requests(sent=51, retried=1),
     transitions={"EMAIL": {"OPT_IN->OPT_OUT": 12}},
+    samples={"EMAIL": {"OPT_IN->OPT_OUT": [Sample(record=7, identity="C•••••")]}},
     reasons={"contact_not_found": 10},
     run_dir="home/runs/R-1",
     report="home/runs/R-1/report.html",
@@ -33,7 +35,7 @@ SUMMARY = Summary(
     [
         "| updated | 4,990 |",
         "| read | 5,000 |",
-        "| EMAIL | OPT_IN | OPT_OUT | 12 |",
+        "| EMAIL | OPT_IN | OPT_OUT | 12 | record 7 (C•••••) |",
         "| contact_not_found | 10 | 0 | Use `mode: upsert` to create it, or correct the identity. |",
         "| email_invalid | 0 | 2 | Correct the address at its source. |",
         "| requests | 51 sent, 1 of them retries |",
@@ -47,7 +49,9 @@ def test_the_page_has_the_figures_and_what_to_do(line: str) -> None:
 
 def test_a_plan_says_that_it_is_one() -> None:
     """Its outcomes are what would happen, and the next step is named."""
-    page = markdown(Result(SUMMARY.model_copy(update={"status": RunStatus.PLANNED})))
+    page = markdown(
+        Result(SUMMARY.model_copy(update={"status": RunStatus.PLANNED, "next": ["consent-sync apply R-1"]}))
+    )
     assert "nothing was sent" in page
     assert "`consent-sync apply R-1`" in page
 

@@ -19,6 +19,11 @@ IMPOSSIBLE = {
         "its run's mapping and export",
     ),
     "a full resume": ({"mode": "resume", "run": "latest", "full": True}, "leave `mapping`, `export` and `full` out"),
+    "opt-outs of a sync": (
+        {"mode": "sync", "mapping": "m.yaml", "export": "x.csv", "only": "opt-outs"},
+        "only mode apply can send the opt-outs",
+    ),
+    "opt-ins ahead": ({"mode": "apply", "run": "latest", "only": "opt-ins"}, "should match pattern"),
     "an approved sync": (
         {"mode": "sync", "mapping": "m.yaml", "export": "x.csv", "approve": "0123456789ab"},
         "only mode apply takes an approved plan hash",

@@ -15,7 +15,7 @@ from prefect.flows import load_flow_from_entrypoint
 from flows.request import Mode, SyncRequest
 from flows.sync_consent import sync_consent
 from pipeline.run import Result
-from tests.delivery.world import row_of, rows_of
+from tests.delivery.world import contact_of, row_of, rows_of
 from tests.flows.world import request_of
 
 if TYPE_CHECKING:
@@ -92,6 +92,19 @@ def test_a_tripped_guard_fails_the_run_until_its_plan_is_approved(world: World) 
     assert f"consent-sync apply {summary.run_id} --approve {approve}" in str(stopped.message)
     run_flow(SyncRequest(mode=Mode.APPLY, run=summary.run_id, approve=approve))
     assert len(world.applied()) == 60
+
+
+def test_opt_outs_go_ahead_and_the_run_stays_failed(world: World) -> None:
+    """Mode apply with `only`: the opt-outs are sent, and the state says that the rest waits for an approval."""
+    world.seed([contact_of(1, channels={"EMAIL": "OPT_IN"}), contact_of(2)])
+    request = request_of(world, [row_of(1, email_opt_in="N"), row_of(2)], Mode.PLAN)
+    mapping = Path(request.mapping)
+    mapping.write_text(mapping.read_text().replace("row_count_change: 1000", "row_count_change: null, max_opt_ins: 0"))
+    run_id = result_of(run_flow(request)).summary.run_id
+    state = run_flow(SyncRequest(mode=Mode.APPLY, run=run_id, only="opt-outs"))
+    assert state.name == "Failed"
+    assert "the opt-outs of run" in str(state.message)
+    assert set(world.applied()) == {"C-0001"}
 
 
 def test_what_comes_before_a_run_fails_with_its_sentence(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,7 @@ from pipeline.destinations.interface import Exceptional, Limits
 from pipeline.job import part_of
 from pipeline.ledger_rows import BatchRow
 from pipeline.model import BatchState, Column, Operation, Outcome, Reason
-from pipeline.stages import records, suppress
+from pipeline.stages import opt_outs, records, suppress
 from pipeline.stages.batch import batch
 from pipeline.stages.fold import fold, hold_against
 from pipeline.stages.map import identity_of, map_records
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from pipeline.job import Job
+    from pipeline.model import Channel
 
 LIMITS = Limits(100, 1 << 20, 100, 30.0, 0.0)
 
@@ -118,6 +119,7 @@ class Plan:
     folded: pl.DataFrame
     decided: pl.DataFrame
     """One row per record, or where consent belongs to addresses, per record and address."""
+    opt_outs: pl.DataFrame
 
 
 @dataclass(slots=True)
@@ -128,12 +130,22 @@ class World:
     now: datetime
     state: pl.DataFrame = field(default_factory=SCHEMA.to_frame)
     suppressed: Sequence[str] = ()
+    channels: Sequence[Channel] | None = None
+    """Those that the list is for; None: all."""
     run: int = 0
 
     @property
     def job(self) -> Job:
         """The bound mapping."""
         return self.contacts.job
+
+    @property
+    def listed(self) -> list[suppress.Listed]:
+        """The suppression list, as it is compared."""
+        regions: list[str | None] = [*sorted({a.region for a in self.job.addresses if a.region})] or [None]
+        digests = suppress.parse([pl.Series(self.suppressed, dtype=pl.String)], regions).digests
+        of = None if self.channels is None else tuple(self.channels)
+        return [suppress.Listed(digests, of)] if self.suppressed else []
 
     def plan(self, source: pl.DataFrame, *, full: bool = False, limits: Limits = LIMITS) -> Plan:
         """Decides the records of one shard, in the order of stages that `planning` uses."""
@@ -143,17 +155,22 @@ class World:
         said = split or validated
         folded = hold_against(fold(said.valid, job), said.witnesses, job)
         identities = folded.identities
-        if self.suppressed:
-            identities = suppress.mark(identities, suppress.parse(self.suppressed), job)
+        listed = self.listed
+        if listed:
+            identities = suppress.mark(identities, listed, job)
         compared = against_state(identities, self.state, job, full=full)
         asked = to_ask(compared, job)
         wanted = compared.filter(pl.col(Column.IDENTITY).is_in(asked.implode()))
-        resolved = decide(compared, one_row_per_identity(self.contacts.read(wanted)), asked, job)
+        shown = self.contacts.read(wanted)
+        seen = one_row_per_identity(suppress.mark(shown, listed, job, stored=True) if listed else shown)
+        resolved = decide(compared, seen, asked, job)
         wires = {operation: self.contacts.encode(operation) for operation in Operation}
         items = batch(resolved.changes, job, wires, limits)
         decided = pl.concat([records.decided(resolved, job), records.superseded(folded, job)])
         of_records = gather(decided, split.records) if split else decided
-        return Plan(pl.concat([of_records, records.rejected(validated.rejected)]), items, identities, decided)
+        whole = pl.concat([of_records, records.rejected(validated.rejected)])
+        owed = pl.concat([resolved.opt_outs, opt_outs.of_others(validated, split, identities, job)])
+        return Plan(whole, items, identities, decided, owed)
 
     def carry_out(self, plan: Plan) -> pl.DataFrame:
         """Sends every batch of a plan, phase by phase; returns the outcomes and remembers what was told."""

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.job import part_of
-from pipeline.model import Column, Outcome
+from pipeline.model import RESTRICTIONS, Column, Outcome, Status
 from pipeline.summary import Tally
 from tests.jobs import NOW, records_of
 from tests.properties.chain import LIMITS, Person, Plan, World, shards_of, world_of
@@ -153,3 +153,23 @@ def test_batches_are_of_one_kind_and_fit_the_limits(
         assert rows_of_batch.select(Column.PHASE, Column.OPERATION).unique().height == 1
         assert rows_of_batch.height <= most_rows
         assert sum(sizes) <= max(most_bytes, most_bytes // 2 + max(sizes))
+
+
+@given(exports(), jobs(), pasts(), people())
+def test_what_may_go_ahead_does_nothing_but_forbid(
+    rows: list[Row], job: Job, past: Past, contacts: dict[str, Person]
+) -> None:
+    """No item of the first phase permits or clears anything, and no opt-out is left for the last."""
+    [world] = _worlds(job, contacts, past, 1)
+    for item in world.plan(records_of(job, *rows)).items.iter_rows(named=True):
+        said = {item[target.part] for target in job.targets} - {None}
+        forbidding = said & {str(Status.OPT_OUT), *RESTRICTIONS}
+        match item[Column.PHASE]:
+            case 0:
+                assert forbidding
+                assert said == forbidding
+            case 1:
+                assert forbidding
+                assert said != forbidding
+            case _:
+                assert not forbidding

@@ -35,9 +35,9 @@ def _name(identity: str) -> str:
 
 
 def _at_home(number: int, contact: dict[str, Any]) -> dict[str, Any]:
-    """A contact of the export has its name and address there already: who moves takes the opt-out along."""
+    """A contact of the export has its name there already, and lives at its address or moves there."""
     owner = contact["externalId"]
-    own = {"email": _spelled(owner, "lower"), "firstName": _name(owner)} if owner else {}
+    own = {"firstName": _name(owner)} if owner else {}
     return {"id": number, **contact, **own}
 
 

@@ -49,7 +49,7 @@ class Reverting:
         resolved = revert.with_notes(decide(frame, seen, wanted.get_column(Column.IDENTITY), job), frame, job)
         wires = {operation: self.world.contacts.encode(operation) for operation in Operation}
         decided = records.decided(resolved, job)
-        return Plan(decided, batch(resolved.changes, job, wires, LIMITS), wanted, decided)
+        return Plan(decided, batch(resolved.changes, job, wires, LIMITS), wanted, decided, resolved.opt_outs)
 
 
 def consents(world: World) -> dict[str, dict[str, str]]:

@@ -25,13 +25,13 @@ def items_of(
 
 
 def test_items_that_opt_out_of_anything_go_first() -> None:
-    """Phase 0 holds every item with an opt-out, also beside an opt-in; phase 1 the rest."""
+    """Phase 0 holds what does nothing but opt out, phase 1 an opt-out beside an opt-in, phase 2 the rest."""
     items = items_of({"email_ok": "Y"}, {"email_ok": "Y", "sms_ok": "N"}, {}, {"email_ok": "N"})
     assert items.select(Column.RECORD, Column.PHASE, Column.BATCH).rows() == [
-        (2, 0, 0),
         (4, 0, 0),
-        (1, 1, 1),
-        (3, 1, 1),
+        (2, 1, 1),
+        (1, 2, 2),
+        (3, 2, 2),
     ]
 
 

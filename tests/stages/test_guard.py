@@ -7,14 +7,16 @@ from typing import Any
 import pytest
 
 from pipeline.mapping_file import Guards
-from pipeline.stages.guard import FEWEST, Figures, judge
+from pipeline.stages.guard import FEWEST, Figures, Past, judge
 
 FIGURES: dict[str, int] = {"read": 1000, "rejected": 0, "known": 1000, "opt_outs": 0, "opt_ins": 0}
 
 
-def tripped(history: tuple[int, ...] = (), guards: Guards | None = None, **figures: int) -> list[str]:
+def tripped(
+    history: tuple[int, ...] = (), guards: Guards | None = None, *, corrects: bool = False, **figures: int
+) -> list[str]:
     """The names of the guards that stop a plan."""
-    judged = judge(Figures(**{**FIGURES, **figures}), guards or Guards(), history)
+    judged = judge(Figures(**{**FIGURES, **figures}), guards or Guards(), Past(history, corrects))
     return [guard.name for guard in judged if guard.tripped]
 
 
@@ -51,7 +53,7 @@ def test_a_limit_of_one_switches_a_share_off() -> None:
     """`1` lets everything pass, and null leaves the row count alone."""
     off = Guards(max_opt_out_share=1, max_opt_in_share=1, max_reject_share=1, row_count_change=None)
     assert tripped(history=(1,) * 9, guards=off, opt_outs=1000, opt_ins=1000, rejected=1000) == []
-    assert not [g for g in judge(Figures(**FIGURES), off, (1000,)) if g.name == "row_count_change"]
+    assert not [g for g in judge(Figures(**FIGURES), off, Past((1000,))) if g.name == "row_count_change"]
 
 
 def test_a_limit_of_zero_lets_nothing_pass() -> None:
@@ -61,9 +63,11 @@ def test_a_limit_of_zero_lets_nothing_pass() -> None:
 
 def test_figures_are_said_in_numbers() -> None:
     """A guard says what it counted, for the operator who must decide."""
-    says = {guard.name: guard.says for guard in judge(Figures(**{**FIGURES, "opt_outs": 1000}), Guards(), (2000,))}
-    assert says["max_opt_out_share"] == "1,000 of 1,000 known contacts would be opted out, or restricted"
-    assert says["row_count_change"] == "1,000 records, usually 2,000"
+    says = {
+        guard.name: guard.says for guard in judge(Figures(**{**FIGURES, "opt_outs": 1000}), Guards(), Past((2000,)))
+    }
+    assert says["max_opt_out_share"] == "1,000 of 1,000 known contacts (100 %) would be opted out, or restricted"
+    assert says["row_count_change"] == "1,000 records, usually 2,000: 50 % fewer"
 
 
 def test_a_limit_that_the_mapping_names_is_judged_however_few_they_are() -> None:

@@ -14,12 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.advice import ADVICE
+from pipeline.figures import duration, share
+from pipeline.guard_figure import GuardFigure
+from pipeline.masking import mask
 from pipeline.model import Column, Outcome, Reason, RunStatus
-from pipeline.run_folder import GuardFigure, Manifest
+from pipeline.run_folder import Manifest
 from pipeline.stages.report import Causes, Material, render, view_of
 from pipeline.stages.report.changes import changes, kind_of
-from pipeline.stages.report.figures import duration, share
-from pipeline.stages.report.masking import mask
 from pipeline.stages.report.page import segments
 from pipeline.stages.report.traffic import MOST_BARS, MOST_SPANS, traffic_of
 from pipeline.stages.report.view import Judgement, Kind, OutcomeRow, View

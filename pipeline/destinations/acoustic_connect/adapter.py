@@ -7,8 +7,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import httpx
+import polars as pl
 from pydantic import ValidationError
 
+from pipeline.destinations import foretelling
 from pipeline.destinations.acoustic_connect import encode, wire
 from pipeline.destinations.acoustic_connect.audience import audience_of
 from pipeline.destinations.acoustic_connect.contacts import frame_of
@@ -23,14 +25,13 @@ from pipeline.model import Channel, Column, Operation, Status
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    import polars as pl
-
     from pipeline.job import Job, Path
 
 SILENCE_OPTS_IN: Final = (
     "without `consent` the platform opts every new contact in by itself; map consent, or set "
     "`options.implicit_email_opt_in: false` if your account does not do so"
 )
+MUTATIONS: Final = {Operation.UPDATE: "updateContacts", Operation.CREATE: "createContacts"}
 
 
 class AcousticConnect:
@@ -102,6 +103,15 @@ class AcousticConnect:
     def encode(self, job: Job, operation: Operation) -> pl.Expr:
         """One element of the mutation's list."""
         return encode.item(job, operation)
+
+    def foretell(self, job: Job, items: pl.DataFrame, looked_at: pl.DataFrame) -> foretelling.Foretold:  # noqa: ARG002 - the interface has it
+        """A mutation for each batch, a page for each that is looked at."""
+        kinds = {
+            name: foretelling.batches(items.filter(pl.col(Column.OPERATION) == operation))
+            for operation, name in MUTATIONS.items()
+        }
+        looks = foretelling.pages(looked_at, self.options.read_page_size)
+        return foretelling.Foretold({name: count for name, count in kinds.items() if count}, looks=looks)
 
     def deliver(self, job: Job, items: pl.DataFrame, send: Send) -> Delivery:
         """Sends items in one mutation and settles a refusal to the row. Creating is not repeatable (AC-08)."""

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from pipeline.job import part_of, reach_of
+from pipeline.job import part_of, reach_of, stored_of
 from pipeline.model import Channel, Column
 from pipeline.values import typed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from pipeline.destinations.acoustic_connect.wire import Consent, Contact
     from pipeline.job import Attribute, Job
@@ -22,17 +22,27 @@ MIXED = "MIXED"
 
 
 def frame_of(contacts: Iterable[Contact], job: Job) -> pl.DataFrame:
-    """One row per contact: `identity`, attributes as JSON text, known targets' statuses, reachable channels (AC-16)."""
+    """One row per contact: `identity`, attributes as JSON text, known targets' statuses, reachable channels (AC-16).
+
+    With suppression lists, all addresses too: consent may be for one that is not mapped.
+    """
     keys = job.known_keys
-    rows = [_row(contact, job, keys) for contact in contacts]
+    stored = job.channel_fields if job.policy.suppression else {}
+    rows = [_row(contact, job, keys, stored) for contact in contacts]
     texts = [Column.IDENTITY, *(a.part for a in job.attributes), *(part_of(key) for key in keys)]
     flags = [reach_of(channel) for channel in job.channel_fields]
-    schema = pl.Schema([*((name, pl.String()) for name in texts), *((name, pl.Boolean()) for name in flags)])
+    schema = pl.Schema(
+        [
+            *((name, pl.String()) for name in texts),
+            *((name, pl.Boolean()) for name in flags),
+            *((stored_of(channel), pl.List(pl.String())) for channel in stored),
+        ]
+    )
     frame = pl.DataFrame(rows, schema=schema, orient="row")
     return frame.with_columns(_comparable(attribute).alias(attribute.part) for attribute in job.attributes)
 
 
-def _row(contact: Contact, job: Job, keys: Iterable[str]) -> tuple[str | bool | None, ...]:
+def _row(contact: Contact, job: Job, keys: Iterable[str], stored: Mapping[Channel, tuple[str, ...]]) -> tuple[Any, ...]:
     values = {attribute.name: attribute.value for attribute in contact.attributes}
     statuses = statuses_of(contact.consent)
     return (
@@ -40,6 +50,7 @@ def _row(contact: Contact, job: Job, keys: Iterable[str]) -> tuple[str | bool | 
         *(_text(values.get(attribute.name)) for attribute in job.attributes),
         *(statuses.get(key) for key in keys),
         *(any(_text(values.get(name)) for name in names) for names in job.channel_fields.values()),
+        *([_text(values.get(name)) for name in names] for names in stored.values()),
     )
 
 

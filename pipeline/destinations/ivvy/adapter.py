@@ -14,6 +14,7 @@ from pipeline.destinations.ivvy.calls import Calls
 from pipeline.destinations.ivvy.contacts import frame_of, wanted_of
 from pipeline.destinations.ivvy.directory import Directory, pages, read
 from pipeline.destinations.ivvy.fields import ALL_URLS, EXTERNAL_ID, MOST_URLS, URL, audience_of
+from pipeline.destinations.ivvy.foretell import foretell
 from pipeline.destinations.ivvy.identity import Found, Wanted, find, identity_of
 from pipeline.destinations.ivvy.options import Options
 from pipeline.destinations.ivvy.refusals import verdict_of
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     import polars as pl
 
+    from pipeline.destinations.foretelling import Foretold
     from pipeline.job import Job, Path
 
 MOST_BYTES: Final = 10 * wire.MOST_BATCH_BYTES
@@ -73,6 +75,10 @@ class Ivvy:
     def encode(self, job: Job, operation: Operation) -> pl.Expr:
         """What is to be done for a contact."""
         return encode.item(job, operation, self.options)
+
+    def foretell(self, job: Job, items: pl.DataFrame, looked_at: pl.DataFrame) -> Foretold:  # noqa: ARG002 - see there
+        """The calls of each item, as they travel together."""
+        return foretell(items, looked_at, self.options)
 
     def deliver(self, job: Job, items: pl.DataFrame, send: Send) -> Delivery:  # noqa: ARG002 - the interface has it
         """Carries out items, each by its own calls; together they travel as batches."""

@@ -11,19 +11,20 @@ from pipeline.destinations.ivvy import wire
 from pipeline.destinations.ivvy.directory import key_of
 from pipeline.destinations.ivvy.fields import ALL_URLS, COMPANIES, URL
 from pipeline.destinations.ivvy.identity import Wanted, split_names
-from pipeline.job import kin_of, part_of, reach_of
+from pipeline.job import kin_of, part_of, reach_of, stored_of
 from pipeline.model import Channel, Column, Status
 from pipeline.values import typed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from pipeline.destinations.ivvy.identity import Found
     from pipeline.destinations.ivvy.wire import Contact
     from pipeline.job import Attribute, Job
 
-CONTACTABLE = 1
 STRICTEST_KIN = (Status.OPT_OUT, "NO_MARKETING")
+RESTRICTED = (2, 3, 5)
+"""Statuses of whom an opt-out for the address has nothing to add: 4, registering, may become subscribed."""
 
 
 def wanted_of(frame: pl.DataFrame, job: Job) -> list[Wanted]:
@@ -50,37 +51,35 @@ def frame_of(found: Iterable[Found], job: Job) -> pl.DataFrame:
     texts += [*(part_of(key) for key in keys), kin_of(Channel.EMAIL)]
     flags = [Column.EXISTS, *(reach_of(channel) for channel in job.channel_fields)]
     columns: dict[str, Any] = dict.fromkeys(texts, pl.String) | dict.fromkeys(flags, pl.Boolean)
-    columns[Column.KIN] = pl.List(pl.String)
-    rows = [_row(one, job, keys) for one in found if one.contact is not None or one.kin]
+    stored = tuple(job.channel_fields) if job.policy.suppression else ()
+    columns |= dict.fromkeys((Column.KIN, *(stored_of(channel) for channel in stored)), pl.List(pl.String))
+    rows = [_row(one, job, keys, stored) for one in found if one.contact is not None or one.kin]
     frame = pl.DataFrame(rows, schema=columns, orient="row")
     return frame.with_columns(_comparable(attribute).alias(attribute.part) for attribute in job.attributes)
 
 
-def handle_of(contact: Contact, *, is_certain: bool = True) -> str:
-    """What a write needs of a contact: its id, the status that it must not lift unasked, and that its name stays.
-
-    Whoever has an external id keeps it, and one of several that may be meant is not given one.
-    """
-    named = bool(contact.externalId) or not is_certain
-    return json.dumps({"id": contact.id, "status": contact.status, "named": named})
+def handle_of(contact: Contact) -> str:
+    """What a write needs of a contact: its id, the status that it must not lift unasked, and whether we named it."""
+    return json.dumps({"id": contact.id, "status": contact.status, "named": bool(contact.externalId)})
 
 
-def _row(found: Found, job: Job, keys: Sequence[str]) -> tuple[Any, ...]:
+def _row(found: Found, job: Job, keys: Sequence[str], stored: Sequence[Channel]) -> tuple[Any, ...]:
     contact = found.contact
     values = _values(contact) if contact else {}
     statuses = _statuses(contact, keys) if contact else {}
-    kin = [wire.EMAIL_WORDS.get(c.status or 0) for c in found.kin]
-    reached = {Channel.EMAIL: bool(contact and contact.email), Channel.SMS: bool(contact and contact.phone)}
+    kin = [_word(wire.EMAIL_WORDS, c.status) for c in found.kin]
+    addresses = {Channel.EMAIL: contact.email, Channel.SMS: contact.phone} if contact else {}
     return (
         found.wanted.identity,
-        handle_of(contact, is_certain=found.barred is None) if contact else None,
+        handle_of(contact) if contact else None,
         found.barred,
         *(_text(values.get(a.id or a.name)) for a in job.attributes),
         *(statuses.get(key) for key in keys),
         next((str(word) for word in STRICTEST_KIN if word in kin), None),
         contact is not None,
-        *(reached.get(channel, False) for channel in job.channel_fields),
-        [handle_of(c) for c in found.kin if c.status == CONTACTABLE],
+        *(bool(addresses.get(channel)) for channel in job.channel_fields),
+        [handle_of(c) for c in found.kin if c.status not in RESTRICTED],
+        *([addresses.get(channel)] for channel in stored),
     )
 
 
@@ -88,9 +87,14 @@ def _statuses(contact: Contact, keys: Iterable[str]) -> dict[str, str | None]:
     """Target key -> status; who is not in a group is ABSENT from it (IV-07, IV-08)."""
     groups = {f"member:{membership.groupId}" for membership in contact.groups}
     found: dict[str, str | None] = {key: str(Status.OPT_IN if key in groups else Status.ABSENT) for key in keys}
-    found[Channel.EMAIL] = wire.EMAIL_WORDS.get(contact.status or 0)
-    found[Channel.SMS] = wire.SMS_WORDS.get(contact.smsStatus or 0)
+    found[Channel.EMAIL] = _word(wire.EMAIL_WORDS, contact.status)
+    found[Channel.SMS] = _word(wire.SMS_WORDS, contact.smsStatus)
     return found
+
+
+def _word(words: Mapping[int, str], number: int | None) -> str | None:
+    """A number that nobody knows restricts: in doubt nobody is contacted."""
+    return words.get(number, "NO_MARKETING") if number else None
 
 
 def _values(contact: Contact) -> dict[str, Any]:

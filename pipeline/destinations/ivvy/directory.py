@@ -72,14 +72,14 @@ class Directory:
 
 def pages(calls: Calls, since: Mapping[str, str] | None = None) -> Iterator[tuple[wire.Contact, ...]]:
     """The list of contacts, page by page, as far as a filter lets through."""
-    start, total = 0, 1
-    while start < total:
+    start, goes_on = 0, True
+    while goes_on:
         params: dict[str, Any] = {"perPage": wire.PAGE, "start": start}
         params |= {"filter": since} if since else {}
         page = _page(calls.one(wire.LIST, params, repeatable=True))
         yield page.results
         start += len(page.results)
-        total = page.meta.totalResults if page.results else start
+        goes_on = page.goes_on(start)
 
 
 def _filtered(by: By, wanted: Sequence[str], calls: Calls) -> list[wire.Contact] | None:
@@ -91,7 +91,7 @@ def _filtered(by: By, wanted: Sequence[str], calls: Calls) -> list[wire.Contact]
             return None
         page = _page(_sure(reply, each, calls))
         contacts = list(page.results)
-        while page.results and len(contacts) < page.meta.totalResults:
+        while page.goes_on(len(contacts)):
             page = _page(calls.one(wire.LIST, each | {"start": len(contacts)}, repeatable=True))
             contacts += page.results
         if any(key_of(by, getattr(contact, by)) != key for contact in contacts[: wire.PAGE]):

@@ -35,8 +35,8 @@ def item(job: Job, operation: Operation, options: Options) -> pl.Expr:
     something = pl.any_horizontal(*(part.is_not_null() for part in (*values, *statuses)))
     lead = [pl.lit('"updateIfExists":true')] if creates else [member("id", _of_handle("id"))]
     if job.identity_field == EXTERNAL_ID:
-        # A contact that was found by its names gets the id that it is known by here.
-        unnamed = pl.lit(creates) | (_of_handle("named") == "false")
+        # A contact that was found by its names gets the id that it is known by here, if it is certain who is meant.
+        unnamed = pl.lit(creates) | ((_of_handle("named") == "false") & pl.col(Column.BARRED).is_null())
         lead.append(pl.when(unnamed).then(member(EXTERNAL_ID, json_text(pl.col(Column.IDENTITY)))))
     contact = pl.when(something | pl.lit(creates)).then(obj(*lead, *values, *statuses))
     return obj(

@@ -18,7 +18,8 @@ ALL_URLS: Final = "externalUrls"
 URL: Final = "externalUrl:"
 """Begins the name of the attribute for the URL of one reference."""
 MOST_URLS: Final = 3
-HTTPS: Final = r"https://\S+"
+HTTPS: Final = r'https://[^\s"\\]+'
+"""A quote or a backslash is percent-encoded in a URL."""
 
 OWN: Final = (
     Field("firstName", "text", is_required=True),
@@ -27,8 +28,8 @@ OWN: Final = (
     Field("phone", "text", frozenset({Channel.SMS})),
     Field(EXTERNAL_ID, "text", is_key=True),
     Field("privacyConsent", "boolean"),
-    Field(COMPANIES, "list", pattern=r"\d+(\s*\D\s*\d+)*"),
-    Field(ALL_URLS, "list", pattern=rf"[\w-]+={HTTPS}(\s*;\s*[\w-]+={HTTPS}){{0,{MOST_URLS - 1}}}"),
+    Field(COMPANIES, "list", pattern=r"[1-9]\d{0,17}"),
+    Field(ALL_URLS, "list", pattern=rf"[\w-]+={HTTPS}", most=MOST_URLS),
 )
 """IV-02, IV-06, IV-09, IV-10"""
 _OWN_NAMES: Final = frozenset(field.name for field in OWN)
@@ -55,7 +56,7 @@ def audience_of(
         groups={group.id: group.groupName for group in groups},
         implicit_opt_in=frozenset({Channel.EMAIL} if silence_subscribes else ()),
         asks_first=True,
-        kin=True,
+        kin=Channel.EMAIL,
         groups_are_apart=True,
         naming_fields=NAMES,
         open_fields={rf"{URL}[\w-]+": HTTPS},

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from pipeline.destinations.ivvy.directory import key_of, read
 from pipeline.destinations.ivvy.fields import EXTERNAL_ID
-from pipeline.model import Reason
+from pipeline.model import Channel, Reason
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pipeline.destinations.ivvy.wire import Contact
     from pipeline.job import Job
 
+_ID: Final = re.compile(r"[1-9][0-9]{0,17}")
 _SEPARATOR: Final = re.compile(r"(?<!\\)((?:\\\\)*)\|")
 
 
@@ -45,7 +46,7 @@ class Found:
 def find(wanted: Sequence[Wanted], job: Job, directory: Directory, calls: Calls) -> list[Found]:
     """One for each identity."""
     matches = _matches(wanted, job, directory, calls)
-    addresses = {address for one in wanted for address in _addresses(one, matches.get(one.identity, ()))}
+    addresses = {address for one in wanted for address in _addresses(one, matches.get(one.identity, ()), job)}
     sharing = directory.find("email", addresses, calls)
     ids = {c.id for of in (*matches.values(), *sharing.values()) for c in of}
     whole = read(ids, calls)
@@ -63,7 +64,7 @@ def _matches(wanted: Sequence[Wanted], job: Job, directory: Directory, calls: Ca
     if job.identity_field == EXTERNAL_ID:
         return directory.find("externalId", identities, calls)
     if job.identity_field:
-        numbers = {identity: int(identity) for identity in identities if identity.isascii() and identity.isdigit()}
+        numbers = {identity: int(identity) for identity in identities if _ID.fullmatch(identity)}
         there = read(numbers.values(), calls)
         return {identity: (there[number],) for identity, number in numbers.items() if number in there}
     by_email = directory.find("email", (one.email for one in wanted), calls)
@@ -85,9 +86,12 @@ def identity_of(contact: Contact, job: Job) -> str:
     return "|".join(re.sub(r"([\\|])", r"\\\1", cell) for cell in cells)
 
 
-def _addresses(wanted: Wanted, matches: Sequence[Contact]) -> set[str]:
+def _addresses(wanted: Wanted, matches: Sequence[Contact], job: Job) -> set[str]:
     """Where the contact will be reached: by the address that it is given, else by that which it has."""
     stored = {key_of("email", match.email) for match in matches}
+    address = job.address_of(Channel.EMAIL)
+    if len(matches) == 1 and not (wanted.email and address in job.written_attributes):
+        return stored - {""}
     return ({wanted.email} if wanted.email and len(matches) < 2 else {wanted.email, *stored}) - {""}
 
 
@@ -102,7 +106,7 @@ def _found(
     sharing: Mapping[str, Sequence[Contact]],
     whole: Mapping[int, Contact],
 ) -> Found:
-    addresses = _addresses(wanted, matches)
+    addresses = _addresses(wanted, matches, job)
     others = {c.id: c for address in sorted(addresses) for c in _there(sharing.get(address, ()), whole)}
     others |= {match.id: match for match in matches}
     barred = Reason.CONTACT_AMBIGUOUS if len(matches) > 1 else None

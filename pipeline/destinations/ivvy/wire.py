@@ -103,16 +103,20 @@ class Contact(_Answer):
 class Meta(_Answer):
     """How a page lies in the whole."""
 
-    totalResults: int = 0  # noqa: N815 - the vendor's name
+    totalResults: int | None = None  # noqa: N815 - the vendor's name
     start: int = 0
     count: int | None = None
 
 
 class ContactList(_Answer):
-    """A page of contacts."""
+    """A page of contacts. An answer without the list says nothing of anybody: it must not be taken for an empty one."""
 
     meta: Meta = Meta()
-    results: tuple[Contact, ...] = ()
+    results: tuple[Contact, ...]
+
+    def goes_on(self, count: int) -> bool:
+        """Whether there may be more than the `count` contacts that were read; the keys of `meta` may be missing."""
+        return bool(self.results) and (self.meta.totalResults is None or count < self.meta.totalResults)
 
 
 class Group(_Answer):

@@ -15,7 +15,7 @@ The vendor's rules, by the ids that tests name:
     WX-11  extended fields are mapped as `namespace.field`
     WX-12  consents are read back by query; 200 requests a minute, and a 429 waits
 
-    adapter   the Destination: describe, check, encode, deliver, read back, classify
+    adapter   the Destination: describe, check, encode, foretell, deliver, read back, classify
     wire      the vendor's paths and shapes
     encode    an item's wire JSON by polars expressions
     bulk      many consents in one call, each with its own answer

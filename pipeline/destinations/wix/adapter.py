@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import httpx
 import polars as pl
 
+from pipeline.destinations import foretelling
 from pipeline.destinations.answers import by_status, required, shaped
 from pipeline.destinations.interface import Audience, Delivery, Field, Kind, Limits, Send, Verdict
 from pipeline.destinations.wix import encode, update, wire
@@ -68,6 +69,16 @@ class Wix:
     def encode(self, job: Job, operation: Operation) -> pl.Expr:
         """A `marketingConsent` with what is to change."""
         return encode.item(job, operation, self.options)
+
+    def foretell(self, job: Job, items: pl.DataFrame, looked_at: pl.DataFrame) -> foretelling.Foretold:
+        """As `deliver` does it; what is looked at is asked for in pages."""
+        one_by_one = self._guarded(job)
+        kinds = {
+            "bulk upserts": foretelling.batches(items.filter(~one_by_one)),
+            "updates": items.filter(one_by_one).height,
+        }
+        looks = foretelling.pages(looked_at, wire.PAGE)
+        return foretelling.Foretold({name: count for name, count in kinds.items() if count}, looks=looks)
 
     def deliver(self, job: Job, items: pl.DataFrame, send: Send) -> Delivery:
         """Known consents one by one where their revision must guard them, all others in one call."""
@@ -151,7 +162,7 @@ class Wix:
             page = self._page({**query, "cursorPaging": paging}, send)
             yield page.marketingConsent
             cursors = page.pagingMetadata.cursors
-            if not (page.pagingMetadata.hasNext and cursors and cursors.next):
+            if page.pagingMetadata.hasNext is False or not (cursors and cursors.next):
                 return
             query, paging = {}, {"cursor": cursors.next, "limit": wire.PAGE}
 

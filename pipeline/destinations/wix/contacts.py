@@ -9,7 +9,7 @@ import polars as pl
 
 from pipeline.destinations.wix import wire
 from pipeline.job import part_of, reach_of, shown_at
-from pipeline.model import Column
+from pipeline.model import Column, Status
 from pipeline.values import typed
 
 if TYPE_CHECKING:
@@ -44,7 +44,8 @@ def _row(consent: MarketingConsent, job: Job, keys: Iterable[str]) -> tuple[Any,
     spaces = consent.extendedFields.namespaces if consent.extendedFields else {}
     values = {f"{space}.{name}": value for space, fields in spaces.items() for name, value in fields.items()}
     values[wire.ADDRESS_FIELDS[channel]] = identity
-    status = wire.STATUSES.get(consent.state, consent.state)
+    # A state that nobody knows forbids: in doubt nobody is contacted.
+    status = wire.STATUSES.get(consent.state, str(Status.OPT_OUT))
     return (
         identity,
         handle_of(consent),

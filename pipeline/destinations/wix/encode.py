@@ -74,7 +74,7 @@ def _activity(target: Target, sources: Sequence[str], options: Options) -> list[
     source = pl.when(word.is_in(list(sources))).then(word).otherwise(pl.lit("OTHER"))
     general = pl.lit(options.description, pl.String)
     own = pl.when(~word.is_in(list(sources))).then(said.str.head(LONGEST_DESCRIPTION))
-    at = pl.col(target.at_column).dt.strftime(TIME)
+    at = pl.col(target.since).dt.strftime(TIME)
     return [
         member("source", json_text(source)),
         member("description", json_text(pl.coalesce(own, general))),

@@ -152,13 +152,16 @@ class Paging(_Answer):
     """Whether there is a next page."""
 
     cursors: Cursors | None = None
-    hasNext: bool = False  # noqa: N815 - the vendor's name
+    hasNext: bool | None = None  # noqa: N815 - the vendor's name
 
 
 class Page(_Answer):
-    """A page of consents; the vendor's name of the list is in the singular (WX-12)."""
+    """A page of consents; the vendor's name of the list is in the singular (WX-12).
 
-    marketingConsent: tuple[MarketingConsent, ...] = ()  # noqa: N815 - the vendor's name
+    An answer without the list says nothing of anybody: it must not be taken for an empty one.
+    """
+
+    marketingConsent: tuple[MarketingConsent, ...]  # noqa: N815 - the vendor's name
     pagingMetadata: Paging = Paging()  # noqa: N815 - the vendor's name
 
 

@@ -5,7 +5,7 @@
     headline    the sentence at the top, and what to do next
     changes     consent transitions as opt-outs, opt-ins and re-subscriptions
     causes      why records and parts were not sent, with masked examples
-    masking     an identity as far as it may be shown
+    opt_out_clock  how long opt-outs have waited
     traffic     requests over time
     page        View -> HTML, by page.html.j2 and page.css
 
@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from pipeline.stages.report.causes import Causes
 from pipeline.stages.report.collect import Material, view_of
+from pipeline.stages.report.headline import next_steps
 from pipeline.stages.report.page import render
 
-__all__ = ["Causes", "Material", "render", "view_of"]
+__all__ = ["Causes", "Material", "next_steps", "render", "view_of"]

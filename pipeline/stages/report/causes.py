@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 from pipeline.advice import ADVICE
+from pipeline.masking import mask
 from pipeline.model import UNDELIVERED, Column, Outcome, Reason
-from pipeline.stages.report.masking import mask
 from pipeline.stages.report.view import CauseRow, Example
 
 if TYPE_CHECKING:
@@ -67,9 +67,10 @@ class Causes:
             places[row[_PLACE]] = places.get(row[_PLACE], 0) + row[_COUNT]
             kept = self._examples.setdefault(row[Column.REASON], {})
             for example in row[_FIRST]:
-                kept[example[Column.RECORD]] = self._example(example)
+                kept[example[Column.RECORD]] = self.example(example)
 
-    def _example(self, row: Mapping[str, object]) -> Example:
+    def example(self, row: Mapping[str, object]) -> Example:
+        """A record of an outcome, as far as it may be shown."""
         identity = str(row[Column.IDENTITY] or "")
         line = row[Column.LINE]
         shown = identity if self.show_addresses else mask(identity)
@@ -89,7 +90,7 @@ class Causes:
     def _row(self, reason: str, records: int, parts: int, *, waiting: bool) -> CauseRow:
         meaning, advice = _ADVICE.get(reason, ("", ""))
         if waiting and reason == Reason.NOT_SENT:
-            meaning, advice = "The guards stopped the run before anything was sent.", "See what to do next, above."
+            meaning, advice = "It waits until somebody approves the plan.", "See what to do next, above."
         places = sorted(self._places.get(reason, {}).items(), key=lambda place: (-place[1], place[0]))
         if len(places) > PLACES:
             others = places[PLACES:]

@@ -2,25 +2,41 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Final
 
-from pipeline.model import Outcome, RunStatus
+import polars as pl
+
+from pipeline.figures import clock, counted, duration
+from pipeline.model import Column, Outcome, RunStatus
+from pipeline.stages.opt_outs import AGE
 from pipeline.stages.report import headline
 from pipeline.stages.report.changes import changes
-from pipeline.stages.report.figures import clock, duration
 from pipeline.stages.report.headline import Situation
+from pipeline.stages.report.opt_out_clock import clock_of
 from pipeline.stages.report.traffic import begun_at, traffic_of
-from pipeline.stages.report.view import Fact, FileRow, GuardRow, Judgement, OutcomeRow, View
+from pipeline.stages.report.view import (
+    Fact,
+    FileRow,
+    GuardRow,
+    Judgement,
+    Lifted,
+    ListRow,
+    OutcomeRow,
+    ResubscriptionRow,
+    View,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from pipeline.run_folder import GuardFigure, Manifest
+    from pipeline.guard_figure import GuardFigure
+    from pipeline.run_folder import Manifest
     from pipeline.stages.report.causes import Causes
     from pipeline.summary import Summary
+    from pipeline.suppression import ListFacts
 
 MEANINGS: Final = {
     Outcome.CREATED: "A new contact; the destination confirmed it.",
@@ -37,17 +53,10 @@ IF_SENT: Final = {
     Outcome.UPDATED: "Would be sent as a change of an existing contact.",
 }
 IF_WAITING: Final = {Outcome.UNKNOWN: "Not sent: waits for an approval of the plan."}
-GUARDS: Final = {
-    "max_opt_out_share": "Opt-outs among known contacts",
-    "max_opt_in_share": "Opt-ins among known contacts",
-    "max_reject_share": "Rejected records",
-    "row_count_change": "Change in the number of records",
-    "empty_export": "Empty export",
-}
-YES_OR_NO: Final = frozenset({"empty_export"})
 ALWAYS: Final = (
     FileRow("summary.json", "The figures of this page, for programs."),
     FileRow("manifest.json", "What was planned, from which export and mapping, and how far it came."),
+    FileRow("open_opt_outs.parquet", "Opt-outs that are not confirmed, the oldest first.", personal=True),
     FileRow("mapping.yaml", "The mapping as it was for this run."),
     FileRow("plan/", "Every decision and every item to send, sealed by the plan hash.", personal=True),
 )
@@ -70,13 +79,25 @@ class Material:
     causes: Causes
     requests: Sequence[Mapping[str, Any]]
     begun: bool
+    rest_waits: bool = False
+    """Whether the opt-outs went ahead by themselves, and the rest waits."""
+    opt_outs: pl.DataFrame = field(
+        default_factory=lambda: pl.DataFrame(schema={AGE: pl.Int32, Column.REASON: pl.String})
+    )
+    """Open opt-outs, the oldest first."""
+
+    @property
+    def situation(self) -> Situation:
+        """Where the run stands."""
+        return Situation(self.manifest, self.summary, self.begun, self.rest_waits)
 
 
 def view_of(material: Material) -> View:
     """The page of a run, from what was planned, what was counted and what the ledger holds."""
     manifest, summary = material.manifest, material.summary
-    at = Situation(manifest, summary, material.begun)
-    said = MEANINGS | (IF_SENT if summary.status is RunStatus.PLANNED else IF_WAITING if at.waiting else {})
+    at = material.situation
+    waits = at.waiting or at.rest_waits
+    said = MEANINGS | (IF_SENT if summary.status is RunStatus.PLANNED else IF_WAITING if waits else {})
     return View(
         status=summary.status,
         destination=at.place,
@@ -92,12 +113,16 @@ def view_of(material: Material) -> View:
         read=summary.rows.read,
         settled=summary.rows.settled,
         outcomes=tuple(OutcomeRow(o, getattr(summary.rows, o.value), said[o]) for o in Outcome),
-        targets=changes(manifest.transitions if at.forecast else summary.transitions, manifest.transitions),
-        causes=material.causes.rows(summary, waiting=at.waiting),
-        guards=_guards(manifest, approved=bool(manifest.tripped) and not at.waiting),
+        targets=changes(
+            manifest.transitions if at.forecast else summary.transitions, manifest.transitions, summary.samples
+        ),
+        resubscriptions=tuple(_resubscriptions(summary)),
+        causes=material.causes.rows(summary, waiting=waits),
+        guards=_guards(manifest, approved=bool(manifest.tripped) and not waits),
+        lists=tuple(_lists(manifest)),
+        opt_outs=clock_of(material.opt_outs, summary.open_opt_outs, material.causes),
         traffic=traffic_of(material.requests),
-        items=manifest.items,
-        batches=manifest.batches,
+        to_come=manifest.forecast,
         modified_expected=summary.modified_count.expected,
         modified_reported=summary.modified_count.reported,
         files=ALWAYS if summary.status is RunStatus.PLANNED else WHEN_DONE + ALWAYS,
@@ -122,6 +147,17 @@ def _facts(material: Material) -> Iterator[Fact]:
     yield Fact("Plan hash", manifest.plan_hash, exact=True)
 
 
+def _lists(manifest: Manifest) -> Iterator[ListRow]:
+    """As they were when the plan was made, and sent."""
+    later: list[ListFacts | None] = [*manifest.suppression_since] or [None] * len(manifest.suppression)
+    for planned, since in zip(manifest.suppression, later, strict=True):
+        facts = since or planned
+        meant = f"For {', '.join(facts.channels)}. " if facts.channels else ""
+        limit = "" if facts.max_age_days is None else f" of {facts.max_age_days:g} allowed"
+        age = f"{counted(facts.entries, 'line')}, {facts.age_days:.1f} days old{limit}."
+        yield ListRow(facts.file, meant + age, planned.held, since.held if since else None)
+
+
 def _guards(manifest: Manifest, *, approved: bool) -> tuple[GuardRow, ...]:
     """Tripped ones first."""
     tripped = Judgement.APPROVED if approved else Judgement.TRIPPED
@@ -130,11 +166,25 @@ def _guards(manifest: Manifest, *, approved: bool) -> tuple[GuardRow, ...]:
 
 def _guard(guard: GuardFigure, tripped: Judgement) -> GuardRow:
     judgement = Judgement.WITHIN if guard.figure is not None else Judgement.NOT_JUDGED
-    shares = guard.name not in YES_OR_NO
+    bar = None
+    if guard.figure is not None and guard.limit:
+        reach = 1.25 * max(guard.figure, guard.limit)
+        bar = (guard.figure / reach, guard.limit / reach)
     return GuardRow(
-        title=GUARDS.get(guard.name, guard.name.replace("_", " ")),
-        says=guard.says,
+        name=guard.name,
+        title=guard.title,
+        says=guard.sentence if guard.tripped else guard.says,
         judgement=tripped if guard.tripped else judgement,
-        figure=guard.figure if shares else None,
-        limit=guard.limit if shares else None,
+        figure=guard.shown_figure,
+        limit=guard.shown_limit,
+        bar=bar,
     )
+
+
+def _resubscriptions(summary: Summary) -> Iterator[ResubscriptionRow]:
+    for label, found in summary.resubscriptions.items():
+        samples = tuple(
+            Lifted(s.record, s.identity, s.before, s.after, clock(s.at) if s.at else "", s.source or "")
+            for s in found.samples
+        )
+        yield ResubscriptionRow(label, found.contacts, samples)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Final
 
-from pipeline.model import UNDELIVERED, RunStatus
-from pipeline.stages.report.figures import counted
+from pipeline.advice import command
+from pipeline.figures import counted
+from pipeline.model import UNDELIVERED, Extent, RunStatus
+from pipeline.stages.guard import OF_THE_REST
 from pipeline.stages.report.view import Step
 
 if TYPE_CHECKING:
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from pipeline.summary import Summary
 
 NAMES: Final = {"ivvy": "iVvy"}
-DEFAULT_HOME: Final = ".consent-sync"
 SHORT_HASH: Final = 12
 
 
@@ -27,6 +27,8 @@ class Situation:
     manifest: Manifest
     summary: Summary
     begun: bool
+    rest_waits: bool = False
+    """Whether the opt-outs went ahead by themselves, and the rest waits."""
 
     @property
     def waiting(self) -> bool:
@@ -57,10 +59,14 @@ class Situation:
         return sum(getattr(self.summary.rows, outcome.value) for outcome in UNDELIVERED)
 
     def command(self, *words: str) -> str:
-        """A command line to copy, with `--home` where the run is not under the default home."""
-        home = str(PurePath(self.summary.run_dir).parent.parent)
-        more = () if home == DEFAULT_HOME else ("--home", home)
-        return shlex.join(("consent-sync", *words, *more))
+        """A command line to copy."""
+        return command(self.summary.run_dir, *words)
+
+    @property
+    def approving(self) -> str:
+        """The command that carries out the plan, or its rest."""
+        approval = ("--approve", self.manifest.plan_hash[:SHORT_HASH]) if self.manifest.tripped else ()
+        return self.command("apply", self.summary.run_id, *approval)
 
 
 def headline(at: Situation) -> str:
@@ -79,6 +85,8 @@ def headline(at: Situation) -> str:
     match at.summary.status:
         case RunStatus.INTERRUPTED:
             begin, end = "The run was interrupted. So far, ", "."
+        case RunStatus.STOPPED if at.rest_waits:
+            begin, end = "Only the opt-outs were sent, the rest waits. So far, ", "."
         case RunStatus.STOPPED:
             begin, end = f"{at.place} refused the run. So far, ", "."
         case _:
@@ -122,7 +130,12 @@ def notes(at: Situation) -> tuple[str, ...]:
         said.append(
             f"{counted(parts, 'part')} of records ({what}) {'was' if parts == 1 else 'were'} withheld, see below."
         )
-    if at.manifest.tripped and not at.waiting:
+    if at.rest_waits:
+        said.append("Consent changes below are those that took effect; outcomes.csv has what waits as not_sent.")
+        if at.manifest.mixed:
+            whose = counted(at.manifest.mixed, "contact")
+            said.append(f"{whose} who would opt out of one thing and not of another wait with the rest.")
+    elif at.manifest.tripped and not at.waiting:
         names = counted(len(at.manifest.tripped), "guard")
         said.append(f"The plan was over the limit of {names} and was carried out because somebody approved it.")
     return tuple(said)
@@ -133,8 +146,8 @@ def next_steps(at: Situation) -> tuple[Step, ...]:
     run = at.summary.run_id
     if not at.summary.balanced:
         return (Step("Report this together with the run folder. Do not run anything again before it is understood."),)
-    if at.waiting:
-        return _before_approval(at)
+    if at.waiting or at.rest_waits:
+        return _before_approval(at) if at.waiting else _before_the_rest(at)
     match at.summary.status:
         case RunStatus.PLANNED:
             carry_out = Step("If the plan is right, carry it out:", at.command("apply", run))
@@ -155,8 +168,20 @@ def _before_approval(at: Situation) -> tuple[Step, ...]:
     look = "Look at the guards and the consent changes below. If they are wrong, correct the export or the mapping."
     if at.manifest.items == 0:
         return (Step(look),)
-    approve = at.command("apply", at.summary.run_id, "--approve", at.manifest.plan_hash[:SHORT_HASH])
-    return Step(look), Step("If the plan is right, approve it:", approve)
+    ahead: tuple[Step, ...] = ()
+    if at.manifest.ahead and all(guard.name in OF_THE_REST for guard in at.manifest.tripped):
+        only = at.command("apply", at.summary.run_id, "--only", Extent.OPT_OUTS)
+        ahead = (Step("The opt-outs need not wait for this. To send them, and nothing else:", only),)
+    return Step(look), Step("If the plan is right, approve it:", at.approving), *ahead
+
+
+def _before_the_rest(at: Situation) -> tuple[Step, ...]:
+    if not at.manifest.tripped:
+        return (Step("Send the rest; nothing is sent twice:", at.approving),)
+    look = (
+        "Look at the guards and the consent changes of the plan. If they are wrong, correct the export or the mapping."
+    )
+    return Step(look), Step("If the plan is right, approve the rest; nothing is sent twice:", at.approving)
 
 
 def _corrections(at: Situation) -> tuple[Step, ...]:
@@ -180,6 +205,6 @@ def _corrections(at: Situation) -> tuple[Step, ...]:
                 )
                 continue
             file = str(PurePath(at.summary.run_dir) / name)
-            command = at.command("sync", at.manifest.mapping, "--export", file)
-            steps.append(Step(f"{name} has the records {why}, each with its reason. Correct it and run it:", command))
+            again = at.command("sync", at.manifest.mapping, "--export", file)
+            steps.append(Step(f"{name} has the records {why}, each with its reason. Correct it and run it:", again))
     return tuple(steps)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from pipeline.stages.report import figures
+from pipeline import figures
 from pipeline.stages.report.view import Judgement, Kind
 
 if TYPE_CHECKING:

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from pipeline.forecast import Forecast
     from pipeline.model import Outcome, RunStatus
+    from pipeline.stages.report.opt_out_clock import OptOutClock
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,15 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Example:
+    """A record that a cause or a change applies to; `identity` is masked unless the page shows addresses."""
+
+    record: int
+    line: int | None
+    identity: str
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
     """One transition of one target: how often it took effect, and how often the plan has it."""
 
@@ -57,6 +68,7 @@ class Change:
     kind: Kind
     count: int
     planned: int
+    examples: tuple[Example, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +84,24 @@ class TargetRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Example:
-    """A record that a cause applies to; `identity` is masked unless the page shows addresses."""
+class Lifted:
+    """A record that lifts an opt-out: what it was, what it becomes, and when and how the new consent was given."""
 
     record: int
-    line: int | None
     identity: str
+    before: str
+    after: str
+    at: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class ResubscriptionRow:
+    """The re-subscriptions of a channel or group."""
+
+    label: str
+    count: int
+    samples: tuple[Lifted, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,18 +124,30 @@ class Judgement(StrEnum):
     TRIPPED = "over the limit"
     APPROVED = "over the limit, approved"
     WITHIN = "within the limit"
-    NOT_JUDGED = "not judged: too few records or runs to tell"
+    NOT_JUDGED = "not judged"
 
 
 @dataclass(frozen=True, slots=True)
 class GuardRow:
-    """A guard. `figure` and `limit` are shares; both None for a guard that only says yes or no."""
+    """A guard. `bar`: figure and limit as parts of the bar's length; None where there is nothing to draw."""
 
+    name: str
     title: str
     says: str
     judgement: Judgement
-    figure: float | None
-    limit: float | None
+    figure: str
+    limit: str
+    bar: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ListRow:
+    """A suppression list. `since`: contacts that were held because it had changed when the plan was sent."""
+
+    name: str
+    says: str
+    held: int
+    since: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,11 +218,13 @@ class View:
     settled: int
     outcomes: tuple[OutcomeRow, ...]
     targets: tuple[TargetRow, ...]
+    resubscriptions: tuple[ResubscriptionRow, ...]
     causes: tuple[CauseRow, ...]
     guards: tuple[GuardRow, ...]
+    lists: tuple[ListRow, ...]
+    opt_outs: OptOutClock
     traffic: Traffic
-    items: int
-    batches: int
+    to_come: Forecast
     modified_expected: int
     modified_reported: int
     files: tuple[FileRow, ...]

@@ -116,9 +116,16 @@ class Account:
             writer = csv.DictWriter(file, columns, restval="", extrasaction="ignore")
             writer.writeheader()
             writer.writerows(rows)
+        return run.sync(Request(self.path / "m.yaml", export), self.context())
+
+    def context(self) -> Context:
+        """A context that reaches the sandbox."""
         known = {name.lower(): value for name, value in self.sandbox.environment.items()}
-        context = Context(settings=Settings.model_validate(known), home=self.path / "home", patience=FAST)
-        return run.sync(Request(self.path / "m.yaml", export), context)
+        return Context(settings=Settings.model_validate(known), home=self.path / "home", patience=FAST)
+
+    def resume(self, result: Result) -> Result:
+        """`resume`."""
+        return run.resume(result.summary.run_id, self.context())
 
     def outcomes(self, result: Result) -> dict[str, dict[str, str]]:
         """outcomes.csv by identity."""

@@ -223,6 +223,29 @@ def test_a_company_that_is_not_there_is_the_rows_fault(account: Account) -> None
     assert account.contacts()[2]["companies"] == [77]
 
 
+NO_LISTS = {
+    "a leading zero": ("companies", "077"),
+    "another separator": ("companies", "77/78"),
+    "no separator": ("companies", "77 78"),
+    "one item of two": ("companies", "77;x"),
+    "a quote in a URL": ("externalUrls", 'a=https://example.org/?q="b"'),
+    "a URL without reference": ("externalUrls", "https://example.org/"),
+    "four URLs": ("externalUrls", ";".join(f"r{n}=https://example.org/{n}" for n in range(4))),
+}
+
+
+@pytest.mark.rule("IV-06")
+@pytest.mark.parametrize(("name", "cell"), NO_LISTS.values(), ids=NO_LISTS)
+def test_a_list_that_cannot_be_written_is_withheld(account: Account, name: str, cell: str) -> None:
+    """Each of its items must fit; the rest of the record goes, and the other records do."""
+    account.seed(contact(1), contact(2))
+    result = account.sync(
+        row(1, "N"), row(2, "N", x=cell), attributes={"firstName": "first", "lastName": "last", name: "x"}
+    )
+    assert result.summary.withheld == {"text_invalid": 1}
+    assert account.statuses() == {1: 2, 2: 2}
+
+
 @pytest.mark.rule("IV-09")
 def test_external_urls_are_https_and_at_most_three(account: Account) -> None:
     """Another scheme is withheld; a fourth reference is an error of the mapping."""

@@ -58,6 +58,7 @@ def subject_of(bulk: str, folder: str, *writes: str) -> Subject:
         stored=stored,
         poison=lambda n: {"fault": "poison_row", "key": key_of(n), "code": "400/24999", "message": "Row refused"},
         answers=({"operation": "batch.results", "field": "results"},) if bulk == "always" else (),
+        carriers=tuple(name for name in writes if name.startswith("batch.")),
         credentials={"ivvy_api_secret": "another-secret"},
         lenient={"resubscribe": "allow"},
     )

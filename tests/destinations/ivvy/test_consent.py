@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from .bench import STATUS, contact, row
+from .bench import NEWS, STATUS, contact, row
 
 if TYPE_CHECKING:
     from .bench import Account
@@ -69,6 +69,17 @@ def test_a_permission_over_our_own_opt_out_is_looked_at_afterwards(
     status, word, reason = expected
     assert (account.statuses()[1], outcome["outcome"]) == (status, word)
     assert reason is None or outcome["reason"] == reason
+
+
+def test_an_opt_out_of_the_platforms_own_is_not_made_older(account: Account) -> None:
+    """Nobody knows when it was recorded; that the export has an older one too does not date it."""
+    account.seed(contact(1, 2), resubscribe="allow")
+    assert account.sync(row(1, "N", at="2026-01-01"), policy=NEWER).exit_code == 0
+    assert account.sync(row(1, "N", at="2026-01-01"), policy=NEWER).summary.rows.unchanged == 1
+    assert account.sync(row(1, "Y", at="2026-02-01"), policy=NEWER).summary.withheld == {
+        "resubscribe_without_evidence": 1
+    }
+    assert account.statuses() == {1: 2}
 
 
 @pytest.mark.rule("IV-07")
@@ -167,6 +178,143 @@ def test_kin_that_are_refused_are_not_passed_over(account: Account) -> None:
     assert account.statuses() == {1: 2, 2: 1}
 
 
+SINGLE = {"bulk": "never"}
+LOST: dict[str, Any] = {"fault": "server_error", "operation": "addOrUpdateContact", "status": 503}
+
+
+@pytest.mark.parametrize("before", [1, 2], ids=["subscribed", "out already"])
+def test_an_opt_out_that_did_not_reach_everybody_is_not_done(account: Account, before: int) -> None:
+    """Reading back looks at whoever shares the address too: what was lost on the way is told again."""
+    account.seed(contact(1, before), contact(9, email="ann1@example.com"))
+    account.sandbox.faults([LOST | {"nth": [1, 2, 3, 4]}])
+    assert account.sync(row(1, "N"), options=SINGLE).exit_code == 0
+    assert account.statuses() == {1: 2, 9: 2}
+
+
+def test_an_opt_out_that_never_reaches_everybody_is_unknown(account: Account) -> None:
+    """And resuming brings it to its end."""
+    account.seed(contact(1, 2), contact(9, email="ann1@example.com"))
+    account.sandbox.faults([LOST])
+    result = account.sync(row(1, "N"), options=SINGLE)
+    assert (result.exit_code, result.summary.rows.unknown) == (3, 1)
+    account.sandbox.faults([])
+    assert account.resume(result).summary.rows.updated == 1
+    assert account.statuses() == {1: 2, 9: 2}
+
+
+def test_a_new_contact_whose_kin_were_not_reached_is_not_added_twice(account: Account) -> None:
+    """Only what is left is done again."""
+    account.seed(contact(9, email="ann1@example.com", firstName="Other"))
+    account.sandbox.faults([LOST | {"nth": [1, 2, 3, 4]}])
+    assert account.sync(row(1, "N"), options=SINGLE).summary.rows.created == 1
+    assert sorted(account.statuses().values()) == [2, 2]
+
+
+def test_kin_that_is_gone_needs_no_opt_out(account: Account) -> None:
+    """Somebody removed it since it was read."""
+    account.seed(contact(1), contact(9, email="ann1@example.com"))
+    account.sandbox.faults([{"fault": "poison_row", "key": "c9", "code": "400/24096", "message": "Unable to find"}])
+    assert account.sync(row(1, "N")).exit_code == 0
+    assert account.statuses()[1] == 2
+
+
+def test_an_sms_consent_is_no_voice_for_an_address(account: Account) -> None:
+    """Who says nothing of e-mail is opted out with the address."""
+    both = {"channels": {"EMAIL": STATUS, **SMS["channels"]}}
+    account.seed(contact(1), contact(2, email="ann1@example.com", phone="+12125550102"), sms_status="accept")
+    account.sync(
+        row(1, "N"),
+        row(2, "", email="ann1@example.com", phone="212 555 0102", sms="Y"),
+        options={"sms_status": True},
+        addresses=PHONE,
+        consent=both,
+    )
+    assert account.statuses() == {1: 2, 2: 2}
+
+
+def test_an_address_that_is_not_written_is_not_the_contacts(account: Account) -> None:
+    """The opt-out is for the address that the contact has and keeps."""
+    account.seed(contact(1, email="old@example.com"), contact(9, email="old@example.com"), contact(8))
+    account.sync(row(1, "N"), policy={"write": ["consent"]}, delivery={"mode": "update"})
+    assert account.statuses() == {1: 2, 9: 2, 8: 1}
+
+
+def test_who_is_registering_is_opted_out_with_the_address(account: Account) -> None:
+    """It may become subscribed."""
+    account.seed(contact(1), contact(9, 4, email="ann1@example.com"))
+    account.sync(row(1, "N"))
+    assert account.statuses() == {1: 2, 9: 2}
+
+
+OUT = "ann1@example.com"
+MOVES: dict[str, tuple[dict[str, str], str]] = {
+    "silently": (row(2, "", email=OUT), "ann2@example.com"),
+    "with a permission": (row(2, email=OUT), "ann2@example.com"),
+    "with its own opt-out": (row(2, "N", email=OUT), OUT),
+    "with a restriction": (row(2, "M", email=OUT), OUT),
+}
+
+
+@pytest.mark.parametrize("told", [False, True], ids=["a stranger", "told before"])
+@pytest.mark.parametrize(("moved", "email"), MOVES.values(), ids=MOVES)
+def test_nobody_is_moved_to_an_address_that_opted_out(
+    account: Account, moved: dict[str, str], email: str, told: bool
+) -> None:
+    """A subscribed contact keeps its address; one that is opted out with the same record may move."""
+    account.seed(contact(1, 2), contact(2))
+    if told:
+        account.sync(row(2))
+    result = account.sync(moved)
+    assert account.contacts()[2]["email"] == email
+    assert (account.statuses()[2] != 1) is (email == OUT)
+    assert (result.summary.withheld.get("address_opted_out") == 1) is (email != OUT)
+
+
+@pytest.mark.parametrize("cell", ["", "Y"])
+def test_nobody_is_moved_to_an_address_that_the_export_opts_out(account: Account, cell: str) -> None:
+    """Whichever comes first: what one record says of an address counts for every contact."""
+    account.seed(contact(1), contact(2))
+    account.sync(row(2, cell, email=OUT, at="2026-01-01"), row(1, "N"))
+    assert (account.statuses(), account.contacts()[2]["email"]) == ({1: 2, 2: 1}, "ann2@example.com")
+
+
+def test_newer_evidence_moves_a_contact(account: Account) -> None:
+    """A permission that is later than the export's opt-out at the address takes it along."""
+    account.seed(contact(1), contact(2))
+    account.sync(row(1, "N", at="2026-01-01"), row(2, email=OUT, at="2026-02-01"))
+    assert (account.statuses(), account.contacts()[2]["email"]) == ({1: 2, 2: 1}, OUT)
+
+
+def test_nobody_is_moved_to_a_suppressed_address(account: Account) -> None:
+    """Whether a consent travels along or not."""
+    (account.path / "list.txt").write_text("gone@example.com\n")
+    account.seed(contact(2), contact(3, 2))
+    moved = [row(2, "", email="gone@example.com"), row(3, "", email="gone@example.com")]
+    result = account.sync(*moved, policy={"suppression": "list.txt"})
+    assert result.summary.withheld == {"suppressed": 1}
+    emails = {number: each["email"] for number, each in account.contacts().items()}
+    assert emails == {2: "ann2@example.com", 3: "gone@example.com"}
+
+
+@pytest.mark.rule("IV-03")
+@pytest.mark.parametrize("known", [True, False], ids=["a known one", "a new one"])
+def test_two_identities_of_one_contact_take_only_an_opt_out(account: Account, known: bool) -> None:
+    """What one of them says would undo what the other does; neither names the contact."""
+    account.seed(*([contact(1, externalId=None)] if known else []))
+    result = account.sync(row(1, "N"), {**row(1, "Y"), "id": "c2"})
+    assert all("contact_named_twice" in str(outcome) for outcome in account.outcomes(result).values())
+    assert account.statuses() == ({1: 2} if known else {})
+    assert account.contacts().get(1, {}).get("externalId") is None
+
+
+@pytest.mark.rule("IV-01")
+def test_an_id_is_written_in_one_way(account: Account) -> None:
+    """`01` is not contact 1."""
+    account.seed(contact(1))
+    result = account.sync({**row(1, "N"), "id": "01"}, identity={"id": "id"}, delivery={"mode": "update"})
+    assert account.outcomes(result)["01"]["reason"] == "contact_not_found"
+
+
 FOLDED: dict[str, tuple[list[str], int]] = {
     "a later restriction does not end an opt-out": (["N", "B"], 2),
     "a restriction ends a permission": (["Y", "B"], 3),
@@ -254,3 +402,15 @@ def test_the_mapping_says_status_words_that_ivvy_has(account: Account) -> None:
     wrong = {"channels": {"EMAIL": {**STATUS, "values": {"NEVER_CONFIRMED": ["Y"]}}}}
     with pytest.raises(MappingErrors, match="ivvy cannot store NEVER_CONFIRMED for EMAIL; allowed: OPT_IN, OPT_OUT"):
         account.sync(row(1), consent=wrong)
+
+
+def test_a_stored_phone_number_that_is_listed_holds_the_group(account: Account) -> None:
+    """A group is for all channels: the number counts though nothing of the mapping knows it."""
+    account.seed(contact(1, phone="+12125550101"), contact(2))
+    (account.path / "list.txt").write_text("+1 212 555 0101\n", encoding="utf-8")
+    groups = {"Newsletter": NEWS}
+    result = account.sync(
+        row(1, news="Y"), row(2, news="Y"), consent={"groups": groups}, policy={"suppression": "list.txt"}
+    )
+    assert result.summary.withheld == {"suppressed": 1}
+    assert (account.groups(1), account.groups(2)) == ([], [310])

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pipeline import mapping_file as mf
+from pipeline.destinations.interface import Kind, Reply, Verdict
 from pipeline.destinations.ivvy.adapter import Ivvy, build
 from pipeline.destinations.ivvy.directory import Directory
+from pipeline.errors import Unreachable
 from pipeline.session import connect
 from tests.delivery.world import FAST
 
-from .bench import contact, mapping
+from .bench import contact, mapping, row
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -96,6 +98,36 @@ def test_what_changed_since_the_list_was_read_is_seen(account: Account) -> None:
             "ann999@example.com": [999],
         }
     assert len(account.sandbox.requests("ivvy")) <= 4
+
+
+class Pages:
+    """Calls that answer with pages of three contacts, without saying how many there are."""
+
+    def one(self, _: str, params: dict[str, Any], *, repeatable: bool) -> Reply:
+        """The page at `start`."""
+        assert repeatable
+        page = [contact(n, email="all@example.com") for n in range(1, 9)][params["start"] : params["start"] + 3]
+        return Reply(Verdict(Kind.OK), {"meta": {"start": params["start"]}, "results": page})
+
+    def many(self, action: str, params: list[dict[str, Any]], *, repeatable: bool) -> list[Reply]:
+        """One by one."""
+        return [self.one(action, each, repeatable=repeatable) for each in params]
+
+
+@pytest.mark.parametrize("scans", [True, False])
+def test_a_list_that_does_not_say_how_long_it_is_is_read_to_its_end(scans: bool) -> None:
+    """The keys of `meta` may be missing: there is more until a page is empty."""
+    calls: Any = Pages()
+    assert found(Directory(scans=scans), calls, "all@example.com") == {"all@example.com": [*range(1, 9)]}
+
+
+def test_an_answer_without_the_list_is_not_an_empty_one(account: Account) -> None:
+    """Who is not seen might be opted out: nothing is sent."""
+    account.seed(contact(1, 2), resubscribe="allow")
+    account.sandbox.faults([{"fault": "answer", "operation": "getContactList", "status": 200, "body": {"meta": {}}}])
+    with pytest.raises(Unreachable, match="getContactList"):
+        account.sync(row(1))
+    assert account.statuses() == {1: 2}
 
 
 def test_statuses_that_the_list_does_not_show_are_read(account: Account) -> None:

@@ -33,6 +33,7 @@ def wire(row: dict[str, str], operation: Operation, *, options: Any = None, kin:
     frame = valid.with_columns(
         pl.lit(stored, pl.String).alias(Column.HANDLE),
         pl.lit(pl.Series([handles], dtype=pl.List(pl.String))).alias(Column.KIN),
+        pl.lit(None, pl.String).alias(Column.BARRED),
     )
     names = [a.part for a in job.attributes if a.identifies and operation is Operation.UPDATE]
     frame = frame.with_columns(pl.lit(None, pl.String).alias(name) for name in names)

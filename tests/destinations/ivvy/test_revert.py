@@ -66,7 +66,7 @@ def test_whoever_was_opted_out_with_somebody_keeps_both_out(account: Account) ->
 
 def test_an_opt_out_that_is_given_back_is_for_the_address_too(account: Account) -> None:
     """Somebody who began to share the address since is opted out with it."""
-    account.seed(contact(1, 5), **ALLOWED)
+    account.seed(contact(1), **ALLOWED)
     policy = {"resubscribe": "with_newer_evidence"}
     account.sync(row(1, "N", at="2026-01-01"), policy=policy)
     done = account.sync(row(1, "Y", at="2026-02-01"), policy=policy)

@@ -11,7 +11,7 @@ import pytest
 from pipeline import run
 from pipeline.destinations.interface import Kind
 from pipeline.destinations.wix.adapter import build
-from pipeline.errors import MappingErrors
+from pipeline.errors import MappingErrors, Unreachable
 from pipeline.pacing import Pacer
 from tests.delivery.world import read_csv
 
@@ -61,6 +61,17 @@ def test_a_429_that_names_its_wait_is_taken_at_its_word() -> None:
     assert ADAPTER.classify(httpx.Response(429, headers={"retry-after": "3"})).retry_after_seconds is None
 
 
+@pytest.mark.rule("WX-12")
+def test_an_answer_without_the_list_is_not_an_empty_one(site: Site) -> None:
+    """Who is not seen might be opted out: nothing is sent."""
+    site.seed(consent("ann1@example.com", "REVOKED"))
+    body: Any = {"marketingConsents": [], "pagingMetadata": {"count": 0}}
+    site.sandbox.faults([{"fault": "answer", "operation": "query", "status": 200, "body": body}])
+    with pytest.raises(Unreachable, match="marketingConsent"):
+        site.sync(row(1))
+    assert site.states() == {"ann1@example.com": "REVOKED"}
+
+
 @pytest.mark.rule("WX-01")
 def test_one_record_with_two_addresses_is_two_consents_and_one_outcome(site: Site) -> None:
     """E-mail and phone each have a consent of their own; the record counts once."""
@@ -69,6 +80,15 @@ def test_one_record_with_two_addresses_is_two_consents_and_one_outcome(site: Sit
     assert (result.exit_code, rows.read, rows.created, result.summary.balanced) == (0, 2, 2, True)
     assert site.states() == {"ann1@example.com": "CONFIRMED", PHONE: "REVOKED", "ann2@example.com": "CONFIRMED"}
     assert result.summary.transitions == {"EMAIL": {"UNSET->OPT_IN": 2}, "SMS": {"UNSET->OPT_OUT": 1}}
+
+
+@pytest.mark.rule("WX-01")
+def test_a_record_of_which_one_address_failed_says_what_came_of_the_other(site: Site) -> None:
+    """The worst is its outcome; nobody has to guess whether the opt-out beside it was told."""
+    site.sandbox.faults([{"fault": "poison_row", "key": PHONE, "code": "INVALID", "message": "Row refused"}])
+    outcome = site.outcomes(site.sync(row(1, "N", phone="212 555 0101", sms="N")))["1"]
+    assert (outcome["outcome"], outcome["message"]) == ("failed", "SMS: INVALID: Row refused; EMAIL: created")
+    assert site.states() == {"ann1@example.com": "REVOKED"}
 
 
 @pytest.mark.rule("WX-01")
@@ -89,6 +109,23 @@ def test_a_broken_address_withholds_its_own_consent_only(site: Site) -> None:
     assert outcomes["1"]["withheld"] == "SMS: phone_not_e164; phone: phone_not_e164"
     assert outcomes["2"]["withheld"] == "SMS: address_missing"
     assert (outcomes["3"]["outcome"], outcomes["3"]["reason"]) == ("rejected", "address_missing")
+
+
+def test_somebody_who_opted_out_again_at_the_site_stays_out(site: Site) -> None:
+    """The site's own time goes before what we told it: an opt-in between the two opt-outs is older than the second."""
+    site.sync(row(1, "N", at="2026-01-01"))
+    site.seed(consent("ann1@example.com", "REVOKED", "2026-03-01T00:00:00Z"))
+    assert site.sync(row(1, at="2026-02-01"), policy=NEWER).summary.rows.held == 1
+    assert site.states() == {"ann1@example.com": "REVOKED"}
+
+
+def test_an_older_opt_out_takes_no_newer_ones_place(site: Site) -> None:
+    """It is told with the later time, so that an opt-in between the two is no newer evidence, then or ever."""
+    site.seed(consent("ann1@example.com", "REVOKED", "2026-03-01T00:00:00Z"))
+    site.sync(row(1, "N", at="2026-01-01"), policy=NEWER)
+    assert site.consents()["ann1@example.com"]["lastRevokeActivity"]["updatedDate"] == "2026-03-01T00:00:00.000Z"
+    assert site.sync(row(1, at="2026-02-01"), policy=NEWER).summary.rows.held == 1
+    assert site.sync(row(1, at="2026-04-01"), policy=NEWER).summary.rows.updated == 1
 
 
 @pytest.mark.rule("WX-02")
@@ -148,7 +185,7 @@ def test_a_state_that_is_silently_kept_is_not_applied(site: Site) -> None:
     result = site.sync(row(1, "U", phone=PHONE, sms="U"), row(2, "U"))
     outcomes = site.outcomes(result)
     assert (outcomes["1"]["outcome"], outcomes["1"]["reason"]) == ("failed", "not_applied")
-    assert outcomes["1"]["message"] == "EMAIL: UNKNOWN_STATE was sent, and the state is CONFIRMED"
+    assert outcomes["1"]["message"] == "EMAIL: UNKNOWN_STATE was sent, and the state is CONFIRMED; SMS: updated"
     assert outcomes["2"]["outcome"] == "created"
     assert site.states() == {
         "ann1@example.com": "CONFIRMED",
@@ -345,7 +382,7 @@ def test_a_run_that_failed_in_part_is_corrected_by_its_rejects(site: Site) -> No
     site.sandbox.faults([{"fault": "poison_row", "key": PHONE, "code": "INVALID", "message": "Row refused"}])
     result = site.sync(row(1, phone=PHONE, sms="Y"))
     outcome = site.outcomes(result)["1"]
-    assert (outcome["outcome"], outcome["message"]) == ("failed", "SMS: INVALID: Row refused")
+    assert (outcome["outcome"], outcome["message"]) == ("failed", "SMS: INVALID: Row refused; EMAIL: created")
     site.sandbox.faults([])
     site.sandbox.clear_requests()
     [rejected] = read_csv(site.path / "home" / "runs" / result.summary.run_id / "rejects.csv")
@@ -393,3 +430,22 @@ def test_a_suppressed_address_is_only_opted_out(site: Site) -> None:
     outcomes = site.outcomes(result)
     assert (outcomes["1"]["outcome"], outcomes["1"]["reason"]) == ("held", "suppressed")
     assert site.states() == {"ann2@example.com": "CONFIRMED", "ann3@example.com": "REVOKED"}
+
+
+def test_an_address_that_was_listed_since_the_plan_is_held_alone(site: Site) -> None:
+    """Each address of a record is an item of its own: the other one's consent goes."""
+    listed = site.path / "list.txt"
+    listed.write_text("# nobody yet\n", encoding="utf-8")
+    request = site.request(row(1, phone=PHONE, sms="Y"), row(2), policy={"suppression": "list.txt"})
+    planned = run.plan(request, site.context())
+    listed.write_text("(212) 555-0101\n", encoding="utf-8")
+    result = run.apply(planned.summary.run_id, site.context())
+    assert site.states() == {"ann1@example.com": "CONFIRMED", "ann2@example.com": "CONFIRMED"}
+    assert result.summary.withheld == {"suppressed": 1}
+
+
+def test_an_opt_out_without_its_address_is_open(site: Site) -> None:
+    """It is owed though it belongs to no item; the opt-out beside it is confirmed, and so is not."""
+    result = site.sync(row(1, "N", sms="N"), row(2, "N", phone="12", sms="N"), row(3, sms="Y"))
+    assert (result.summary.open_opt_outs.open, result.summary.open_opt_outs.age_unknown) == (2, 0)
+    assert site.states()["ann1@example.com"] == "REVOKED"

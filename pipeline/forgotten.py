@@ -1,0 +1,72 @@
+"""Who was forgotten: keyed hashes in HOME/evidence/forgotten, one a line. Planning asks here about every record."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from pipeline.model import Column
+from pipeline.pseudonym import key_of
+from pipeline.run_folder import FILE_MODE, storing
+from pipeline.stages import forgotten
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from pathlib import Path
+
+    from pipeline.job import Job
+    from pipeline.stages.validate import Validated
+
+
+class Forgotten:
+    """The list of one home. Raises StorageError where the key of its hashes is lost."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.path = home / "evidence" / "forgotten"
+
+    def hold(self, validated: Validated, job: Job) -> tuple[Validated, pl.Series]:
+        """Withholds all but opt-outs of whoever was forgotten, and says which records these are."""
+        traces = self.traces()
+        if not traces:
+            return validated, pl.Series(Column.RECORD, [], pl.Int64)
+        return forgotten.hold(validated, traces, key_of(self.home), job)
+
+    def traces(self) -> frozenset[str]:
+        """The hashes."""
+        if not self.path.exists():
+            return frozenset()
+        with storing(self.path):
+            return frozenset(self.path.read_text(encoding="ascii").split())
+
+    def knows(self, text: str) -> bool:
+        """Whether the identity or address was forgotten."""
+        return bool(self.traces() & self._traces_of([text])) if self.path.exists() else False
+
+    def strangers(self, people: pl.DataFrame) -> pl.DataFrame:
+        """The rows of people who were not forgotten: nothing leads from the evidence to the others again."""
+        traces = self.traces()
+        if not traces:
+            return people
+        key, listed = key_of(self.home), pl.Series(sorted(traces), dtype=pl.String).implode()
+        texts = (forgotten.trace(pl.col(c), key).is_in(listed).fill_null(value=False) for c in ("identity", "address"))
+        return people.filter(~pl.any_horizontal(texts))
+
+    def add(self, texts: Collection[str]) -> None:
+        """Adds identities and addresses. The list is whole or as it was."""
+        lines = sorted(self.traces() | self._traces_of(texts))
+        with storing(self.path):
+            temporary = self.path.with_suffix(".tmp")
+            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, FILE_MODE)
+            with os.fdopen(descriptor, "w", encoding="ascii") as file:
+                file.writelines(f"{line}\n" for line in lines)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(self.path)
+
+    def _traces_of(self, texts: Collection[str]) -> frozenset[str]:
+        frame = pl.DataFrame({"text": list(texts)}, schema={"text": pl.String})
+        hashes = frame.select(forgotten.trace(pl.col("text"), key_of(self.home, made=True)))
+        return frozenset(hashes.to_series().to_list())
