@@ -13,6 +13,7 @@ from rich.table import Table
 
 from pipeline import plan_tables
 from pipeline.advice import ADVICE
+from pipeline.figures import counted
 from pipeline.model import Outcome, Reason, RunStatus
 
 if TYPE_CHECKING:
@@ -106,10 +107,10 @@ def opt_outs_said(waiting: OpenOptOuts, *, planned: bool) -> str:
     """The opt-out clock in one line; loud where the limit is near or past."""
     said = (
         f"opt-outs {'that the plan would leave open' if planned else 'not confirmed'}: {waiting.open:,}, the oldest "
-        f"{waiting.oldest_business_days} of {waiting.limit_business_days} business days old"
+        f"for {counted(waiting.oldest_business_days or 0, 'business day')} (limit {waiting.limit_business_days})"
     )
     if waiting.age_unknown:
-        said += f" at least ({waiting.age_unknown:,} without a time)"
+        said += f", {waiting.age_unknown:,} without a time"
     if waiting.overdue:
         return f"[bold white on red] OVERDUE: {waiting.overdue:,} [/] [bold red]{said}[/]"
     if waiting.due_within_a_day:

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 from pipeline.model import Column
 from pipeline.stages import opt_outs
-from pipeline.stages.batch import OPT_OUT_PHASE
+from pipeline.stages.batch import OPTING_OUT
 from pipeline.stages.opt_outs import AGE, AT, SINCE, TARGET
 from pipeline.stages.outcomes import settle_items
 
@@ -57,7 +57,7 @@ def read(run: Run, *, planned: bool) -> Clock:
     for shard in range(run.manifest.shards):
         said, settled = run.folder.read_plan("opt_outs", shard), None
         if not planned:
-            items = run.folder.read_plan("items", shard, pl.col(Column.PHASE) == OPT_OUT_PHASE, [Column.WIRE])
+            items = run.folder.read_plan("items", shard, pl.col(Column.PHASE).is_in(OPTING_OUT), [Column.WIRE])
             settled = settle_items(items, batches, shard)
         frames.append(opt_outs.still_open(said, settled, run.job))
     rows = _since(pl.concat(frames), run)

@@ -20,6 +20,7 @@ OPT_OUT_PHASE: Final = 0
 """Items that do nothing but forbid: they may go by themselves while the rest waits."""
 MIXED_PHASE: Final = 1
 """Items that opt out of something and permit, or clear, something else."""
+OPTING_OUT: Final = (OPT_OUT_PHASE, MIXED_PHASE)
 OTHER_PHASE: Final = 2
 PHASES: Final = (OPT_OUT_PHASE, MIXED_PHASE, OTHER_PHASE)
 

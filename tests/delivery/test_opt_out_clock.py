@@ -43,9 +43,9 @@ def out(number: int, at: str = "2026-11-26T12:00:00Z", **cells: str) -> dict[str
 
 
 def test_a_confirmed_opt_out_is_not_open(world: World) -> None:
-    """Neither is one that was told before, nor anything else."""
-    world.seed(contacts_of(3))
-    export = world.export([out(1), out(2), row_of(3)])
+    """Neither is one that went with a permission for another channel, was told before, nor anything else."""
+    world.seed(contacts_of(4))
+    export = world.export([out(1), out(2), row_of(3), out(4, mobile="212 555 0123", sms_opt_in="Y")])
     assert figures(sync(world, world.mapping(), export)) == (0, None, 0, 0, 0)
     assert figures(sync(world, world.mapping(), export)) == (0, None, 0, 0, 0)
 
@@ -99,7 +99,7 @@ def test_an_opt_out_without_a_time_is_as_old_as_the_first_run_that_saw_it(world:
 @pytest.mark.parametrize(
     ("at", "says", "shown"),
     [
-        ("2026-11-26T12:00:00Z", "not confirmed: 1, the oldest 1 of 10", "Within the limit"),
+        ("2026-11-26T12:00:00Z", "not confirmed: 1, the oldest for 1 business day (limit 10)", "Within the limit"),
         ("2026-11-13T12:00:00Z", "DUE WITHIN A DAY: 1", "Due within one business day"),
         ("2026-10-01T12:00:00Z", "OVERDUE: 1", "Overdue"),
     ],
