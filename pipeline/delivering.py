@@ -34,7 +34,7 @@ def deliver(run: Run, session: Session, extent: Extent, *, watchful: bool) -> No
     """Settles what of `extent` is not settled yet or unknown. Raises what stopped it, after the batches in flight."""
     done = run.ledger.batches(run.folder.run_id)
     total = run.manifest.batches
-    count = sum(row.clear for row in done.values())
+    count = before = sum(row.clear for row in done.values())
 
     def settled(_: Settlement) -> None:
         nonlocal count
@@ -55,7 +55,8 @@ def deliver(run: Run, session: Session, extent: Extent, *, watchful: bool) -> No
             raise
         raise placed from error
     finally:
-        relisting.note(run, forbidden)
+        if count > before:
+            relisting.note(run, forbidden)
 
 
 def _without(forbidden: pl.DataFrame, batches: Iterator[Batch], run: Run) -> Iterator[Batch]:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
+    from pipeline.context import Context
     from pipeline.run_folder import Manifest
     from pipeline.transport import Attempt
 
@@ -241,3 +242,16 @@ def _write_ahead(connection: Any, _record: object) -> None:
     cursor.execute("PRAGMA synchronous=FULL")
     cursor.execute("PRAGMA busy_timeout=10000")
     cursor.close()
+
+
+@contextmanager
+def opened(context: Context) -> Iterator[Ledger]:
+    """The ledger of a home, closed afterwards; files that are made meanwhile are their owner's alone."""
+    from pipeline.run_folder import restrict_new_files
+
+    restrict_new_files()
+    ledger = Ledger.at(context.home, context.settings.database_url)
+    try:
+        yield ledger
+    finally:
+        ledger.close()

@@ -16,13 +16,13 @@ from pipeline.model import Column, Operation, Outcome
 from pipeline.rejects import MALFORMED, REJECT_COLUMNS
 from pipeline.run_folder import RunFolder
 from pipeline.sealing import Planned
-from pipeline.stages import opt_outs, records, suppress
+from pipeline.stages import opt_outs, permissions, records, suppress
 from pipeline.stages.batch import MIXED_PHASE, OPT_OUT_PHASE, batch
 from pipeline.stages.forgotten import without_rest
 from pipeline.stages.guard import Figures
 from pipeline.stages.intents import intents_of
 from pipeline.stages.map import identity_of, map_records
-from pipeline.stages.reconcile import permits_something
+from pipeline.stages.reconcile import watched
 from pipeline.stages.resolve import decide
 from pipeline.stages.seen import one_row_per_identity
 from pipeline.stages.split import gather
@@ -169,12 +169,12 @@ def write_shard(draft: Draft, shard: int, whole: pl.DataFrame, decided: Decided,
     wires = {operation: session.destination.encode(job, operation) for operation in Operation}
     items = batch(resolved.changes, job, wires, session.destination.limits)
     if draft.lists.listed:
-        permitted = suppress.permissions(items, decided.identities, decided.shown, job)
+        permitted = permissions.permissions(items, decided.identities, decided.shown, job)
         draft.folder.write_parquet(draft.folder.plan_file("permissions", shard), permitted)
     draft.folder.write_parquet(draft.folder.plan_file("records", shard), whole)
     draft.folder.write_parquet(draft.folder.plan_file("items", shard), items)
     figures = _figures(whole, items, int(resolved.decided.get_column(Column.KNOWN).sum()), job)
-    looked_at = items.filter(permits_something(job)) if "destination" in job.policy.witnesses else items.clear()
+    looked_at = items.filter(watched(job)) if "destination" in job.policy.witnesses else items.clear()
     foretold = session.destination.foretell(job, items, looked_at)
     batches = items.get_column(Column.BATCH).n_unique()
     by_list = resolved.by_list

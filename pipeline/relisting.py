@@ -8,7 +8,7 @@ import polars as pl
 
 from pipeline.job import row_key
 from pipeline.model import Column, Outcome, Reason
-from pipeline.stages import suppress
+from pipeline.stages import permissions, suppress
 from pipeline.stages.outcomes import settle_items
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ def barred(run: Run) -> pl.DataFrame:
     """Row key and list of every permission of the plan for an address that a list has by now."""
     listed = run.lists.listed
     shards = range(run.manifest.shards if listed else 0)
-    found = [suppress.barred(run.folder.read_plan("permissions", shard), listed) for shard in shards]
+    found = [permissions.barred(run.folder.read_plan("permissions", shard), listed) for shard in shards]
     nobody = pl.DataFrame(schema={Column.RECORD: pl.Int64, suppress.LIST: pl.Int32})
     return pl.concat(found) if found else nobody
 

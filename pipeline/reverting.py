@@ -78,6 +78,8 @@ def past(folder: RunFolder, manifest: Manifest, ledger: Ledger) -> Past:
             f"`consent-sync resume {run_id}` settles them, then revert it"
         )
     ends = [r["at"] + timedelta(seconds=r["seconds"]) for r in ledger.requests(run_id) if r["batch"] is not None]
+    if not ends:
+        raise UsageError(f"run {run_id} has sent nothing, so there is nothing to revert")
     return Past(folder, manifest, batches, max(ends))
 
 
@@ -89,8 +91,8 @@ def plan(of: Past, subject: Subject, context: Context, ledger: Ledger, session: 
     shards, counted = [], 0
     for shard in range(draft.shards):
         context.check_stop()
-        planned = _plan_shard(of, draft, shard, later, context, session)
-        counted += draft.folder.read_plan("items", shard, revert.lifts(draft.job)).height
+        planned, lifted = _plan_shard(of, draft, shard, later, context, session)
+        counted += lifted
         shards.append(planned)
     if not sum(shard.figures.read for shard in shards):
         raise UsageError(f"run {of.folder.run_id} has changed nobody, so there is nothing to revert")
@@ -133,7 +135,10 @@ def _columns(job: Job) -> dict[str, pl.Expr]:
     return columns
 
 
-def _plan_shard(of: Past, draft: Draft, shard: int, since: Since, context: Context, session: Session) -> Planned:
+def _plan_shard(
+    of: Past, draft: Draft, shard: int, since: Since, context: Context, session: Session
+) -> tuple[Planned, int]:
+    """The numbers of a shard, and how many opt-outs it ends."""
     job, applied = draft.job, of.applied(shard)
     mine = pl.col(Column.RECORD).is_in(applied.get_column(Column.RECORD).implode())
     people = of.folder.read_plan("records", shard, mine).select(Column.RECORD, Column.LINE, Column.IDENTITY)
@@ -156,7 +161,9 @@ def _plan_shard(of: Past, draft: Draft, shard: int, since: Since, context: Conte
         draft.folder.write_parquet(draft.folder.plan_file("addresses", shard), decided)
         decided = gather(decided, people_of(people))
     draft.folder.write_parquet(draft.folder.plan_file("opt_outs", shard), resolved.opt_outs)
-    return planning.write_shard(draft, shard, decided.sort(Column.RECORD), Decided(resolved, wanted, shown), session)
+    whole = decided.sort(Column.RECORD)
+    planned = planning.write_shard(draft, shard, whole, Decided(resolved, wanted, shown), session)
+    return planned, revert.lifted(resolved.changes, wanted, job)
 
 
 def _write_source(draft: Draft, shard: int, applied: pl.DataFrame, people: pl.DataFrame) -> None:

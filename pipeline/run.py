@@ -21,9 +21,8 @@ from pipeline import (
     suppression,
 )
 from pipeline.errors import ConsentSyncError, DestinationBusy, RunFolderError
-from pipeline.ledger import Ledger
+from pipeline.ledger import opened
 from pipeline.model import Extent, RunStatus
-from pipeline.run_folder import Manifest, RunFolder, restrict_new_files
 from pipeline.session import connect
 from pipeline.subject import Subject, bound, destination_of, job_as_planned, renamed
 from pipeline.suppression import Lists
@@ -34,7 +33,9 @@ if TYPE_CHECKING:
     from pipeline.context import Context, Request
     from pipeline.destinations.interface import Audience
     from pipeline.job import Job
+    from pipeline.ledger import Ledger
     from pipeline.mapping_file import MappingFile
+    from pipeline.run_folder import Manifest, RunFolder
     from pipeline.session import Session
     from pipeline.summary import Summary
 
@@ -80,7 +81,7 @@ class Leave:
 def plan(request: Request, context: Context) -> Result:
     """Everything but the writing: the run folder with the plan, its figures and its hash. Sends no mutation."""
     file = mapping_file.load(request.mapping)
-    with _ledger(context) as ledger, _opened(file, context) as (session, job, audience):
+    with opened(context) as ledger, _opened(file, context) as (session, job, audience):
         # A run that holds the destination now records itself, and makes this plan stale.
         with suppress(DestinationBusy), lock.holding(context.home, job.destination, job.account):
             _record_earlier(job, context, ledger)
@@ -92,7 +93,7 @@ def sync(request: Request, context: Context) -> Result:
     """Plan, guards, apply, report."""
     file = mapping_file.load(request.mapping)
     with (
-        _ledger(context) as ledger,
+        opened(context) as ledger,
         _opened(file, context) as (session, job, audience),
         lock.holding(context.home, job.destination, job.account) as held,
     ):
@@ -110,7 +111,7 @@ def revert(run_id: str, context: Context) -> Result:
     folder, manifest = standing.existing(run_id, context)
     standing.require_whole(manifest)
     file = mapping_file.load(folder.path / "mapping.yaml")
-    with _ledger(context) as ledger, _opened(file, context) as (session, now_bound, audience):
+    with opened(context) as ledger, _opened(file, context) as (session, now_bound, audience):
         standing.require_account(now_bound, manifest)
         with suppress(DestinationBusy), lock.holding(context.home, now_bound.destination, now_bound.account):
             _record_earlier(now_bound, context, ledger)
@@ -154,16 +155,21 @@ def report(run_id: str, context: Context) -> Result:
     """Writes the report again from the run folder and the ledger; asks the destination nothing."""
     folder, manifest = standing.existing(run_id, context)
     job = job_as_planned(folder)
-    with _ledger(context) as ledger:
+    with opened(context) as ledger:
         run = Run(folder, manifest, job, context, ledger)
-        if manifest.status == RunStatus.PLANNED:
+        if manifest.status == RunStatus.PLANNED and not ledger.batches(folder.run_id):
             return Result(reporting.write_plan(run))
+        if manifest.status == RunStatus.PLANNED:
+            # It was killed: what it told is recorded before anything calls it interrupted.
+            with lock.holding(context.home, job.destination, job.account):
+                delivering.record(run)
+                return Result(reporting.write(run, RunStatus.INTERRUPTED))
         return Result(reporting.write(run, RunStatus(manifest.status)))
 
 
 def runs(context: Context) -> list[dict[str, Any]]:
     """All runs of the ledger, the last first."""
-    with _ledger(context) as ledger:
+    with opened(context) as ledger:
         return ledger.runs()
 
 
@@ -194,7 +200,7 @@ def _plan(request: Request, subject: Subject, context: Context, ledger: Ledger, 
 
 def _standing(folder: RunFolder, context: Context) -> tuple[bool, Extent | None]:
     """Whether something of a run was sent, and how much was let through."""
-    with _ledger(context) as ledger:
+    with opened(context) as ledger:
         return bool(ledger.batches(folder.run_id)), ledger.permitted(folder.run_id)
 
 
@@ -225,7 +231,7 @@ def _go_on(folder: RunFolder, manifest: Manifest, context: Context, leave: Leave
     standing.require_whole(manifest)
     file = mapping_file.load(folder.path / "mapping.yaml")
     with (
-        _ledger(context) as ledger,
+        opened(context) as ledger,
         _opened(file, context) as (session, now_bound, _),
         lock.holding(context.home, now_bound.destination, now_bound.account) as held,
     ):
@@ -238,16 +244,6 @@ def _go_on(folder: RunFolder, manifest: Manifest, context: Context, leave: Leave
         ledger.permit(folder.run_id, leave.extent, leave.approved_hash, context.clock())
         run = Run(folder, manifest, job, context, ledger, lists)
         return replace(_carry_out(run, session, leave.extent, watchful=True), notes=leave.notes)
-
-
-@contextmanager
-def _ledger(context: Context) -> Iterator[Ledger]:
-    restrict_new_files()
-    ledger = Ledger.at(context.home, context.settings.database_url)
-    try:
-        yield ledger
-    finally:
-        ledger.close()
 
 
 @contextmanager

@@ -20,8 +20,9 @@ LONGEST: Final = 260
 PURE_STAGES: Final = (
     "addresses", "batch", "blocks", "drift", "evidence", "fold", "forgotten",
     "guard", "intents", "kin", "map", "moved", "numbering_plans", "opt_outs",
-    "outcomes", "precedence", "reconcile", "record", "records", "resolve", "revert",
-    "seen", "split", "suppress", "told", "validate", "withheld", "witnesses",
+    "outcomes", "permissions", "precedence", "reconcile", "record", "records", "resolve",
+    "revert", "seen", "split", "suppress", "told", "validate", "withheld",
+    "witnesses",
 )  # fmt: skip
 """The stages between read and deliver, and those that only join frames after it."""
 WORLD: Final = frozenset(

@@ -14,9 +14,9 @@ from pipeline.destinations.interface import Delivery, Exceptional
 from pipeline.errors import ConsentSyncError, Interrupted
 from pipeline.ledger_rows import BatchKey, Settlement
 from pipeline.model import Column, Outcome, Reason
-from pipeline.stages.reconcile import FOUND, OPTED_OUT, Found, compare, creating, permits_something
-from pipeline.stages.suppress import barred as listed_of
-from pipeline.stages.suppress import permissions
+from pipeline.stages.permissions import barred as listed_of
+from pipeline.stages.permissions import permissions
+from pipeline.stages.reconcile import FOUND, OPTED_OUT, Found, compare, creating, permits_something, watched
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -182,8 +182,8 @@ class Courier:
         return replace(self.counts, exceptional=tuple(self.exceptional.values()))
 
     def _still_permitted(self, items: pl.DataFrame) -> pl.DataFrame:
-        """The items but for those that would raise the status of somebody who has opted out since it was planned."""
-        raising = items.filter(permits_something(self.job))
+        """The items but for those that would let somebody be contacted who has opted out since it was planned."""
+        raising = items.filter(watched(self.job))
         if raising.is_empty() or "destination" not in self.job.policy.witnesses:
             return items
         seen = self.destination.read_back(self.job, raising, self.send)
@@ -193,7 +193,7 @@ class Courier:
         allowed = items.filter(~pl.col(Column.RECORD).is_in(held))
         if not self.lists:
             return allowed
-        stored = permissions(raising, raising.head(0), seen, self.job)
+        stored = permissions(raising.filter(permits_something(self.job)), raising.head(0), seen, self.job)
         return self._unlisted(allowed, listed_of(stored, self.lists).get_column(Column.RECORD).to_list())
 
     def _unlisted(self, items: pl.DataFrame, listed: Sequence[int]) -> pl.DataFrame:

@@ -15,6 +15,7 @@ from pipeline.values import JSON_NULL
 
 if TYPE_CHECKING:
     from pipeline.job import Attribute, Job, Target
+    from pipeline.model import Channel
 
 FOUND = "found"
 OPTED_OUT = "opted_out"
@@ -105,6 +106,22 @@ def permits_something(job: Job) -> pl.Expr:
     return pl.any_horizontal(*(raises(pl.col(t.part)) for t in job.targets), pl.lit(value=False))
 
 
+def moving(channel: Channel, job: Job) -> pl.Expr:
+    """Whether an item gives a known contact that is not opted out, nor by the item, an address of the channel."""
+    gets = [pl.col(a.part).is_not_null() for a in job.written_attributes if channel in a.channels]
+    mine = [t for t in job.targets if t.channel == channel]
+    out = [forbids(pl.col(t.part)) | (pl.col(t.part).is_null() & forbids(pl.col(t.before))) for t in mine]
+    known = pl.col(Column.OPERATION) == Operation.UPDATE
+    return known & pl.any_horizontal(*gets, pl.lit(value=False)) & ~pl.any_horizontal(*out, pl.lit(value=False))
+
+
+def watched(job: Job) -> pl.Expr:
+    """Whether an item is compared with the destination once more before it is sent: it permits, or moves somebody to
+    an address that others may have opted out.
+    """
+    return permits_something(job) | (pl.lit(value=False) if job.kin is None else moving(job.kin, job))
+
+
 def _opted_out_since(job: Job, items: pl.DataFrame) -> pl.Expr:
     """Whether what is shown now forbids an item that nothing forbade when it was planned.
 
@@ -120,6 +137,8 @@ def _opted_out_since(job: Job, items: pl.DataFrame) -> pl.Expr:
             overruled = known & forbids(before) & ~(at >= pl.col(target.at_column)).fill_null(value=False)
             since += [ends(status, shown) & ~overruled, raises(status) & left.fill_null(value=False)]
             since.append(ends(status, pl.col(kin_of(key) + SEEN)) & ~forbids(status))
+    if job.kin in job.known_keys and all(t.before in items.columns for t in job.targets):
+        since.append(moving(job.kin, job) & forbids(pl.col(kin_of(job.kin) + SEEN)))
     return pl.any_horizontal(*since, pl.lit(value=False))
 
 

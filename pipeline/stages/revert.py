@@ -174,10 +174,16 @@ def with_notes(resolved: Resolved, frame: pl.DataFrame, job: Job) -> Resolved:
     return replace(resolved, decided=decided.drop(_NOTE))
 
 
-def lifts(job: Job) -> pl.Expr:
-    """Whether an item ends an opt-out or a restriction: by a permission, or by clearing it."""
-    ended = [ends(pl.col(t.part), pl.col(t.before)) & forbids(pl.col(t.before)) for t in job.targets]
-    return pl.any_horizontal(*ended, pl.lit(value=False)).fill_null(value=False)
+def lifted(changes: pl.DataFrame, wanted: pl.DataFrame, job: Job) -> int:
+    """How many items end an opt-out or a restriction, by a permission or by clearing it: one that is shown, or that the
+    reverted run left, whether anybody shows it or not.
+    """
+    left = wanted.select(*row_key(job), *(t.part + LEFT for t in job.targets))
+    there = [pl.col(c) for t in job.targets for c in (t.before, t.part + LEFT)]
+    said = [pl.col(t.part) for t in job.targets for _ in range(2)]
+    ended = [ends(part, stood) & forbids(stood) for part, stood in zip(said, there, strict=True)]
+    joined = changes.join(left, on=row_key(job), how="left")
+    return joined.filter(pl.any_horizontal(*ended, pl.lit(value=False)).fill_null(value=False)).height
 
 
 def merged(frames: list[pl.DataFrame]) -> pl.DataFrame:

@@ -1,4 +1,4 @@
-"""Marks the addresses that may only be opted out, and finds the permissions of a plan that a list forbids by now.
+"""Marks the addresses that may only be opted out.
 
 Everything is compared by SHA-256: of an e-mail address in lower case; of a phone number in E.164, with its plus sign or
 without it.
@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 from pipeline.hashing import sha256
-from pipeline.job import row_key, stored_of
+from pipeline.job import stored_of
 from pipeline.model import Channel, Column, Reason
 from pipeline.stages.addresses import normalise_emails, normalise_phones
 from pipeline.stages.fold import address_text
 from pipeline.stages.precedence import raises
-from pipeline.stages.reconcile import permits_something
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -129,7 +128,7 @@ def mark(frame: pl.DataFrame, lists: Sequence[Listed], job: Job, *, stored: bool
         mine = reached.filter(pl.col(REACHED) == channel)
         for number, listed in enumerate(lists):
             if listed.is_for(Channel(channel)):
-                found = mine.filter(_among(mine, listed)).get_column(Column.IDENTITY)
+                found = mine.filter(among(mine, listed)).get_column(Column.IDENTITY)
                 is_listed = pl.col(Column.IDENTITY).is_in(found.unique().implode()).fill_null(value=False)
                 marks.append(is_listed.alias(f"{PREFIX}{channel}@{number}"))
     return frame.with_columns(marks).drop([stored_of(channel) for channel in Channel], strict=False)
@@ -161,7 +160,7 @@ def reach(frame: pl.DataFrame, job: Job, *, stored: bool = False) -> pl.DataFram
     return whole.with_columns(_digest(whole.get_column(_ENTRY))).drop(_ENTRY)
 
 
-def _among(reached: pl.DataFrame, listed: Listed) -> pl.Series:
+def among(reached: pl.DataFrame, listed: Listed) -> pl.Series:
     """Whether each address is on the list. A few are looked up in it; for many, polars hashes the list."""
     asked, digests = reached.get_column(DIGEST), listed.digests
     if digests.is_empty() or asked.len() * FEW > digests.len():
@@ -205,33 +204,6 @@ def by_list(judged: pl.DataFrame, job: Job) -> dict[int, int]:
         ]
         counts[number] = int(judged.select(pl.any_horizontal(*held, pl.lit(value=False)).sum()).item())
     return counts
-
-
-def permissions(items: pl.DataFrame, exported: pl.DataFrame, shown: pl.DataFrame, job: Job) -> pl.DataFrame:
-    """The row key of every item that raises a status, and the addresses at which it would let somebody be contacted.
-
-    `exported`: the identities as the export gives them; `shown`: what the destination showed of them.
-    """
-    about = items.filter(permits_something(job)).select(Column.IDENTITY)
-    exported, shown = (frame.join(about, on=Column.IDENTITY, how="semi") for frame in (exported, shown))
-    reached = pl.concat([reach(exported, job), reach(shown, job, stored=True)]).unique()
-    rows = []
-    for channel in Channel:
-        raising = [raises(pl.col(t.part)) for t in job.targets if t.channel in (None, channel)]
-        mine = items.filter(pl.any_horizontal(*raising, pl.lit(value=False))).select(*row_key(job), Column.IDENTITY)
-        rows.append(mine.join(reached.filter(pl.col(REACHED) == channel), on=Column.IDENTITY, how="inner"))
-    return pl.concat(rows).drop(Column.IDENTITY).unique()
-
-
-def barred(permitted: pl.DataFrame, lists: Sequence[Listed]) -> pl.DataFrame:
-    """Of the permissions of a plan, those for an address that is listed: row key and number of the list."""
-    found = []
-    for number, listed in enumerate(lists):
-        channels = [str(channel) for channel in Channel if listed.is_for(channel)]
-        mine = permitted.filter(pl.col(REACHED).is_in(channels))
-        mine = mine.filter(_among(mine, listed))
-        found.append(mine.drop(REACHED, DIGEST).unique().with_columns(pl.lit(number, pl.Int32).alias(LIST)))
-    return pl.concat(found)
 
 
 def without_permissions(frame: pl.DataFrame, seen: pl.DataFrame, lists: Sequence[Listed], job: Job) -> pl.DataFrame:

@@ -9,7 +9,7 @@ import pytest
 
 from pipeline import run
 from pipeline.errors import GuardTripped, RunFolderError, UsageError
-from tests.delivery.world import GROUPS, contact_of, key_of, row_of
+from tests.delivery.world import GROUPS, contact_of, contacts_of, key_of, row_of
 
 if TYPE_CHECKING:
     from pipeline.run import Result
@@ -238,3 +238,17 @@ def test_a_channel_that_is_opted_out_after_the_plan_holds_its_group(world: World
     outcomes = world.outcomes(approved(world, planned))
     assert [outcomes[key_of(n)]["outcome"] for n in (1, 2)] == ["held", "updated"]
     assert [world.status(key_of(n)) for n in (1, 2)] == ["OPT_OUT", "OPT_IN"]
+
+
+def test_a_run_whose_every_contact_was_held_is_not_reverted(world: World) -> None:
+    """It went through its batches and sent nothing."""
+    world.seed(contacts_of(1))
+    mapping = world.mapping()
+    mapping.write_text(mapping.read_text().replace("policy: {", "policy: {suppression: list.txt, "))
+    (mapping.parent / "list.txt").write_text("# nobody yet\n")
+    planned = world.plan(mapping, world.export([row_of(1, first_name="", points="")]))
+    (mapping.parent / "list.txt").write_text("c0001@example.com\n")
+    done = world.apply(planned.summary.run_id)
+    assert done.summary.reasons == {"suppressed": 1}
+    with pytest.raises(UsageError, match="has sent nothing"):
+        revert(world, done)

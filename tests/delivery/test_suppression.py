@@ -159,6 +159,31 @@ def test_check_names_entries_and_age(world: World, command: Commands) -> None:
     assert command("check", lists.mapping).code == 2
 
 
+def test_nobody_is_moved_to_an_address_that_was_listed_after_the_plan(world: World) -> None:
+    """An address alone, without a consent beside it, is compared with the lists as they are by then too."""
+    lists = listed(world)
+    lists.write("# nobody yet\n")
+    world.sync(lists.mapping, lists.export(row_of(1)))
+    planned = world.plan(lists.mapping, lists.export(row_of(1, email="new@example.com")))
+    lists.write("new@example.com\n")
+    result = world.apply(planned.summary.run_id)
+    assert (result.summary.rows.held, result.summary.reasons) == (1, {"suppressed": 1})
+
+
+def test_a_command_that_sends_nothing_says_nothing_of_the_lists(world: World) -> None:
+    """The manifest keeps the lists under which something was sent."""
+    lists = listed(world)
+    lists.write("# nobody yet\n")
+    planned = world.plan(lists.mapping, lists.export(row_of(1)))
+    world.apply(planned.summary.run_id)
+    folder = lists.mapping.parent / "home" / "runs" / planned.summary.run_id
+    sent = json.loads((folder / "manifest.json").read_text())["suppression_since"]
+    lists.write(FRESH)
+    world.resume(planned.summary.run_id)
+    assert json.loads((folder / "manifest.json").read_text())["suppression_since"] == sent
+    assert [facts["entries"] for facts in sent] == [0]
+
+
 def test_verify_does_not_miss_what_may_not_be_sent(world: World) -> None:
     """A suppressed address is not expected to be opted in; its opt-out is."""
     lists = listed(world)

@@ -122,3 +122,14 @@ def test_a_run_killed_before_it_was_recorded_is_not_forgotten(world: World, comm
     assert world.status("C-0002") == "OPT_IN"
     world.sync(mapping, opt_out)
     assert world.status("C-0002") == "OPT_OUT"
+
+
+def test_the_report_of_a_killed_run_says_that_it_was_interrupted(world: World) -> None:
+    """It is no plan any more: what was told is settled, and the rest is for `resume`."""
+    world.seed(contacts_of(2))
+    with pytest.raises(Killed):
+        world.sync(world.mapping(), world.export(rows_of(2)), perform=killed_before_recording)
+    [killed] = run.runs(world.context())
+    reported = run.report(killed["run_id"], world.context()).summary
+    assert (str(reported.status), reported.rows.updated) == ("interrupted", 2)
+    assert "planned" not in (world.home / "runs" / killed["run_id"] / "report.html").read_text()[:2000].lower()

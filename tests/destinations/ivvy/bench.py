@@ -107,7 +107,11 @@ class Account:
         self.sandbox.clear_requests()
 
     def sync(self, *rows: Mapping[str, str], **changes: Any) -> Result:
-        """`sync` of an export with these rows; the columns that the mapping reads are there, blank where not given."""
+        """`sync`."""
+        return run.sync(self.request(*rows, **changes), self.context())
+
+    def request(self, *rows: Mapping[str, str], **changes: Any) -> Request:
+        """An export with these rows; the columns that the mapping reads are there, blank where not given."""
         text = json.dumps(mapping(**changes))
         (self.path / "m.yaml").write_text(text, encoding="utf-8")
         columns = mf.read(text.encode(), Path("m.yaml")).mapping.columns()
@@ -116,7 +120,7 @@ class Account:
             writer = csv.DictWriter(file, columns, restval="", extrasaction="ignore")
             writer.writeheader()
             writer.writerows(rows)
-        return run.sync(Request(self.path / "m.yaml", export), self.context())
+        return Request(self.path / "m.yaml", export)
 
     def context(self) -> Context:
         """A context that reaches the sandbox."""

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pipeline import run
+
 from .bench import NEWS, STATUS, contact, row
 
 if TYPE_CHECKING:
@@ -276,6 +278,17 @@ def test_nobody_is_moved_to_an_address_that_the_export_opts_out(account: Account
     account.seed(contact(1), contact(2))
     account.sync(row(2, cell, email=OUT, at="2026-01-01"), row(1, "N"))
     assert (account.statuses(), account.contacts()[2]["email"]) == ({1: 2, 2: 1}, "ann2@example.com")
+
+
+def test_nobody_is_moved_to_an_address_that_opted_out_after_the_plan(account: Account) -> None:
+    """A plan that is carried out later looks at the new address once more."""
+    account.seed(contact(1), contact(2))
+    account.sync(row(2))
+    planned = run.plan(account.request(row(2, email=OUT)), account.context())
+    account.seed(contact(1, 2), contact(2))
+    result = run.apply(planned.summary.run_id, account.context())
+    assert account.outcomes(result)["c2"]["outcome"] == "held"
+    assert account.contacts()[2]["email"] == "ann2@example.com"
 
 
 def test_newer_evidence_moves_a_contact(account: Account) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ import pytest
 
 from pipeline import run
 from pipeline.context import Context
+from pipeline.errors import GuardTripped
 from pipeline.settings import Settings
 from tests.delivery.world import FAST
 
@@ -42,6 +44,18 @@ def test_a_membership_that_began_ends_and_one_that_ended_begins_again(account: A
     result = reverted(account, done)
     assert (result.exit_code, result.summary.rows.updated) == (0, 2), account.outcomes(result)
     assert {n: account.groups(n) for n in (1, 2)} == before
+
+
+def test_a_membership_begins_again_only_with_an_approval(account: Account) -> None:
+    """Whether the state still knows that the contact left the group or not."""
+    account.seed(contact(1, groups=[{"groupId": 310}]))
+    done = account.sync(row(1, news="N"), consent={"groups": {"310": NEWS}})
+    shutil.rmtree(account.path / "home" / "state")
+    planned = run.revert(done.summary.run_id, account.context())
+    assert planned.summary.guards_tripped == ["reverted_opt_outs"]
+    with pytest.raises(GuardTripped):
+        run.apply(planned.summary.run_id, account.context())
+    assert account.groups(1) == []
 
 
 @pytest.mark.rule("IV-07")
