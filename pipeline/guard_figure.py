@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 TITLES: Final = {
+    "reverted_opt_outs": "Opt-outs that a revert ends",
     "max_opt_out_share": "Opt-outs among known contacts",
     "max_opt_in_share": "Opt-ins among known contacts",
     "max_reject_share": "Rejected records",

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pipeline.job import Job, Target
 
 MOST: Final = 3
+_RUN: Final = re.compile(r"\d{8}T\d{6}-")
 _PERSONAL: Final = re.compile(r"@|\d{5}|\d[\s().-]?\d{2,}[\s().-]?\d{3,}")
 """An address or a number in a source's words; times and versions are none."""
 _FIRST: Final = "first"
@@ -98,4 +99,9 @@ class Samples:
         """How consent was given; what looks like somebody's address or number is masked."""
         if words is None or self._show_addresses or not _PERSONAL.search(words):
             return words
-        return " ".join(mask(word) if any(c in "@0123456789" for c in word) else word for word in words.split()) or DOT
+        return " ".join(mask(word) if _is_personal(word) else word for word in words.split()) or DOT
+
+
+def _is_personal(word: str) -> bool:
+    """A run's id, which a revert names as its source, is nobody's number."""
+    return any(c in "@0123456789" for c in word) and not _RUN.match(word)

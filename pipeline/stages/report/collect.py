@@ -116,6 +116,7 @@ def view_of(material: Material) -> View:
         targets=changes(
             manifest.transitions if at.forecast else summary.transitions, manifest.transitions, summary.samples
         ),
+        reverts=manifest.reverts is not None,
         resubscriptions=tuple(_resubscriptions(summary)),
         causes=material.causes.rows(summary, waiting=waits),
         guards=_guards(manifest, approved=bool(manifest.tripped) and not waits),

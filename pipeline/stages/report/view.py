@@ -213,6 +213,8 @@ class View:
     steps: tuple[Step, ...]
     facts: tuple[Fact, ...]
     forecast: bool
+    reverts: bool
+    """Whether it takes another run back."""
     balanced: bool
     read: int
     settled: int
