@@ -12,17 +12,19 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from pipeline import reporting
+from pipeline import erased_reports, reporting
 from pipeline.model import Column, RunStatus
 from pipeline.rejects import MALFORMED, source_rows
 from pipeline.run import Run
 from pipeline.run_folder import ERASING, Manifest, RunFolder
 from pipeline.stages.fold import address_text
 from pipeline.stages.map import map_records
+from pipeline.stages.opt_outs import AT
 from pipeline.subject import job_as_planned
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from pipeline.context import Context
     from pipeline.job import Job
@@ -58,19 +60,26 @@ class Traced:
     reaches: bool
     """Whether it sends something to one of the person's addresses, under whatever identity."""
 
-    @property
-    def kinds(self) -> tuple[str, ...]:
+    person: Person
+
+    def plan(self) -> Iterator[Path]:
         """The plan's files. `records` comes last: it leads to the others."""
-        return ("items", "addresses", "records") if self.job.by_address else ("items", "records")
+        for kind in ("items", "permissions", "opt_outs", "addresses", "records"):
+            yield from sorted(self.folder.path.glob(f"plan/{kind}-*.parquet"))
 
 
 def addresses_in(folder: RunFolder, identities: frozenset[str]) -> set[str]:
-    """The addresses that a run's plan holds of the identities."""
+    """The addresses that a run's plan holds of the identities.
+
+    Where consent belongs to addresses, an identity may be one: those that its records have beside it are found too.
+    """
     job, found = job_as_planned(folder), set[str]()
     mine = pl.col(Column.IDENTITY).is_in(sorted(identities))
+    same = pl.col(Column.IDENTITY).str.to_lowercase().is_in(sorted(text.lower() for text in identities))
     for shard in range(folder.manifest().shards):
         if job.by_address:
-            records = folder.read_plan("records", shard, mine).get_column(Column.RECORD)
+            named = (folder.read_plan("records", shard, mine), folder.read_plan("addresses", shard, same))
+            records = pl.concat([rows.get_column(Column.RECORD) for rows in named]).unique()
             rows = folder.read_plan("addresses", shard, pl.col(Column.RECORD).is_in(records.implode()))
             found |= set(rows.get_column(Column.IDENTITY).drop_nulls())
             continue
@@ -93,7 +102,20 @@ def trace(folder: RunFolder, person: Person) -> Traced:
         sent = folder.read_plan("items", shard, pl.any_horizontal(*at_address, pl.lit(value=False)))
         reaches = reaches or not sent.is_empty()
     found |= _at_address(folder, manifest, job, person, pl.concat(nameless).unique())
-    return Traced(folder, manifest, job, frozenset(found), reaches)
+    if job.by_address and manifest.erased == ERASING:
+        found |= _half_erased(folder, manifest)
+    return Traced(folder, manifest, job, frozenset(found), reaches, person)
+
+
+def _half_erased(folder: RunFolder, manifest: Manifest) -> set[int]:
+    """Records that are without identity in one of the two files that have it: erasing them was stopped in between."""
+    found = set[int]()
+    for shard in range(manifest.shards):
+        people = folder.read_plan("records", shard).select(Column.RECORD, pl.col(Column.IDENTITY).alias("_name"))
+        both = folder.read_plan("addresses", shard).join(people, on=Column.RECORD)
+        gone = pl.col(Column.IDENTITY).is_null() | pl.col("_name").is_null()
+        found |= set(both.filter(gone).get_column(Column.RECORD))
+    return found
 
 
 def _malformed(folder: RunFolder, person: Person) -> set[int]:
@@ -104,7 +126,7 @@ def _malformed(folder: RunFolder, person: Person) -> set[int]:
 
 
 def _at_address(folder: RunFolder, manifest: Manifest, job: Job, person: Person, records: pl.Series) -> set[int]:
-    if records.is_empty() or not person.addresses:
+    if records.is_empty() or not person.addresses or manifest.reverts is not None:  # That has no rows of an export.
         return set()
     rows = source_rows(folder, manifest.shards, records).with_columns(pl.lit(None, pl.Int64).alias(Column.LINE))
     mapped = map_records(rows, job, datetime.fromisoformat(manifest.planned_at))
@@ -126,12 +148,13 @@ def erase(traced: Traced, context: Context, ledger: Ledger) -> None:
         if not rows.filter(mine).is_empty():
             folder.write_parquet(file, rows.filter(~mine))
     _erase_malformed(folder, traced.records)
-    for kind in traced.kinds:
-        for shard in range(manifest.shards):
-            plan = folder.read_plan(kind, shard)
-            if not plan.filter(mine).is_empty():
-                folder.write_parquet(folder.plan_file(kind, shard), plan.with_columns(_emptied(plan, mine)))
+    for file in traced.plan():
+        plan = pl.read_parquet(file)
+        if not plan.filter(mine).is_empty():
+            is_digests = file.name.startswith("permissions-")  # of addresses, and of use to nothing but sending
+            folder.write_parquet(file, plan.filter(~mine) if is_digests else plan.with_columns(_emptied(plan, mine)))
     if not untouched:
+        erased_reports.erase(folder, traced.records, traced.person.identities | traced.person.addresses)
         return
     sealed = manifest.model_copy(update={"erased": folder.sealed_hash(manifest)})
     _report(Run(folder, sealed, traced.job, context, ledger))
@@ -150,7 +173,7 @@ def _erase_malformed(folder: RunFolder, records: frozenset[int]) -> None:
 def _emptied(plan: pl.DataFrame, mine: pl.Expr) -> Iterator[pl.Expr]:
     """What is left of a row: its numbers, what was decided, and statuses."""
     texts = {Column.MESSAGE: "", Column.WIRE: "{}"}
-    personal = (Column.IDENTITY, Column.HANDLE, Column.KIN)
+    personal = (Column.IDENTITY, Column.HANDLE, Column.KIN, AT)
     for name, kind in plan.schema.items():
         evidence = name.startswith("consent:") and name.endswith(("@at", "@source"))
         if name in texts:

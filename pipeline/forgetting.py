@@ -7,12 +7,12 @@ ledger, the runs, the state and the table of people are cleared. What was stoppe
 from __future__ import annotations
 
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 
-from pipeline import delta, ledger_erasing, lock
+from pipeline import audits, delta, ledger_erasing, lock
 from pipeline.erasing import Person, Traced, addresses_in, erase, trace
 from pipeline.errors import UsageError
 from pipeline.forgotten import Forgotten
@@ -40,6 +40,8 @@ class Erasure:
     runs: tuple[str, ...]
     records: int
     tables: int
+    audits: int
+    """Files of differences that `verify` found."""
     addresses: int
     shared: int
     """Contacts of another identity who have one of the addresses."""
@@ -51,13 +53,15 @@ class Erasure:
             "runs": list(self.runs),
             "records": self.records,
             "tables": self.tables,
+            "audits": self.audits,
             "addresses": self.addresses,
             "shared": self.shared,
         }
 
     def lines(self) -> Iterator[str]:
         """For people."""
-        yield f"forgotten: {self.records:,} records of {len(self.runs)} runs, and out of {self.tables} tables"
+        audits = f" and {self.audits} files of `verify`" if self.audits else ""
+        yield f"forgotten: {self.records:,} records of {len(self.runs)} runs, and out of {self.tables} tables{audits}"
         yield f"it may only be opted out from now on, by its identity or its {self.addresses} known addresses"
         if self.shared:
             yield (
@@ -83,12 +87,15 @@ def _forget(identity: str, context: Context, ledger: Ledger) -> Erasure:
     home, list_of = context.home, Forgotten(context.home)
     folders = _runs(home)
     tables = [path for kind in ("state", "people") for path in sorted(home.glob(f"{kind}/*")) if delta.exists(path)]
-    person = _person(identity, folders, tables)
     known = list_of.knows(identity)
+    person = _person(identity, folders, tables, home)
+    if known:
+        person = replace(person, addresses=person.addresses | _left(tables, list_of))
     all_runs = [trace(folder, person) for folder in folders]
     traced = [found for found in all_runs if found.records or found.manifest.erased == ERASING]
     kept = [path for path in tables if _mentions(path, person)]
-    if not (traced or kept or known):
+    audited = [path for path in audits.kept(home) if not audits.read(path).filter(person.named()).is_empty()]
+    if not (traced or kept or audited or known):
         raise UsageError(
             f"nothing is known of this identity under {home}; write it as in the export; nothing was removed"
         )
@@ -104,6 +111,8 @@ def _forget(identity: str, context: Context, ledger: Ledger) -> Erasure:
         erase(found, context, ledger)
     telling = {text for text in person.identities | person.addresses if len(text) >= TELLING}
     ledger_erasing.erase_mentions(ledger, telling)
+    for path in audited:
+        audits.clear(path, person.named())
     for path in kept:
         _clear(path, person)
     ledger_erasing.compact(ledger)
@@ -111,6 +120,7 @@ def _forget(identity: str, context: Context, ledger: Ledger) -> Erasure:
         runs=tuple(found.folder.run_id for found in traced),
         records=sum(len(found.records) for found in traced),
         tables=len(kept),
+        audits=len(audited),
         addresses=len(person.addresses),
         shared=shared,
     )
@@ -136,13 +146,13 @@ def _runs(home: Path) -> list[RunFolder]:
     return [RunFolder(path) for path in folders]
 
 
-def _person(text: str, folders: list[RunFolder], tables: list[Path]) -> Person:
+def _person(text: str, folders: list[RunFolder], tables: list[Path], home: Path) -> Person:
     """Whom the text names: the identity as it is, else the only one that differs by case or has the address."""
     lower = text.strip().lower()
     people = [rows for path in tables if "address" in (rows := _read(path)).columns]
     alike = pl.col(Column.IDENTITY).str.to_lowercase() == lower
     plans = [folder.read_plan("records", s, alike) for folder in folders for s in range(folder.manifest().shards)]
-    everywhere = [*plans, *(_read(path) for path in tables)]
+    everywhere = [*plans, *(_read(path) for path in tables), *(audits.read(path) for path in audits.kept(home))]
     found = {name for rows in everywhere for name in rows.filter(alike).get_column(Column.IDENTITY)}
     if not found:
         found = {name for rows in people for name in rows.filter(pl.col("address") == lower).get_column("identity")}
@@ -159,6 +169,13 @@ def _person(text: str, folders: list[RunFolder], tables: list[Path]) -> Person:
     for folder in folders:
         addresses |= addresses_in(folder, identities)
     return Person(identities, frozenset(addresses))
+
+
+def _left(tables: list[Path], list_of: Forgotten) -> set[str]:
+    """Addresses of people who were forgotten and are still in a table: of an erasure that was stopped halfway."""
+    people = [rows for path in tables if "address" in (rows := _read(path)).columns]
+    left = [rows.join(list_of.strangers(rows), on=rows.columns, how="anti", nulls_equal=True) for rows in people]
+    return {address for rows in left for address in rows.get_column("address").drop_nulls()}
 
 
 def _read(path: Path) -> pl.DataFrame:

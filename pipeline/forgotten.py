@@ -13,7 +13,7 @@ from pipeline.run_folder import FILE_MODE, storing
 from pipeline.stages import forgotten
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable
     from pathlib import Path
 
     from pipeline.job import Job
@@ -33,6 +33,15 @@ class Forgotten:
         if not traces:
             return validated, pl.Series(Column.RECORD, [], pl.Int64)
         return forgotten.hold(validated, traces, key_of(self.home), job)
+
+    def about(self, records: Iterable[pl.DataFrame], job: Job) -> pl.Series:
+        """Which records are about whoever was forgotten. Each frame has the identity and the addresses of some."""
+        nobody, traces = pl.Series(Column.RECORD, [], pl.Int64), self.traces()
+        if not traces:
+            return nobody
+        columns = [Column.RECORD, Column.IDENTITY, *(a.part for a in job.addresses)]
+        whole = pl.concat([frame.select(columns) for frame in records], how="vertical_relaxed")
+        return forgotten.about(whole, traces, key_of(self.home), job).unique()
 
     def traces(self) -> frozenset[str]:
         """The hashes."""

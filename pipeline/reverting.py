@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -17,14 +17,17 @@ import polars as pl
 from pipeline import mapping_file, planning, sealing, suppression
 from pipeline.destinations.interface import audience_json
 from pipeline.errors import RunFolderError, UsageError
+from pipeline.forgotten import Forgotten
 from pipeline.job import Words, row_key
 from pipeline.mapping.words import GROUP
 from pipeline.model import Column, Outcome, Reason, Status
 from pipeline.planning import Decided, Draft
-from pipeline.run_folder import Manifest, RunFolder
+from pipeline.run_folder import MANIFEST, Manifest, RunFolder
 from pipeline.stages import records, revert, suppress
+from pipeline.stages.forgotten import withheld, without_rest
 from pipeline.stages.guard import Judged, Unit
 from pipeline.stages.intents import intents
+from pipeline.stages.map import map_records
 from pipeline.stages.outcomes import APPLIED, settle_items
 from pipeline.stages.resolve import decide
 from pipeline.stages.revert import Reverted, Since
@@ -36,7 +39,6 @@ from pipeline.subject import Origin, Subject, job_as_planned, restoring
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from datetime import datetime
 
     from pipeline.context import Context
     from pipeline.job import Job
@@ -145,6 +147,8 @@ def _plan_shard(
     _write_source(draft, shard, applied, people)
     fitting = _fitting(draft, session)
     wanted = revert.wanted(applied, fitting, job, Reverted(of.folder.run_id, of.settled_at, draft.begun_at))
+    forgotten = Forgotten(context.home).about(_known(of, shard, people, applied, job), job)
+    wanted = withheld(wanted, forgotten, job)
     told = State(context.home, job.destination, job.account).read(buckets_of_shard(shard, draft.shards))
     compared = against_state(wanted, told, job)
     context.progress(f"shard {shard + 1} of {draft.shards}: asking the destination about contacts", 0, wanted.height)
@@ -155,7 +159,7 @@ def _plan_shard(
         compared = suppress.mark(compared, draft.lists.listed, job)
     frame = revert.unless_changed(compared, seen, since, job, of.settled_at)
     resolved = decide(frame, seen, wanted.get_column(Column.IDENTITY), job)
-    resolved = revert.with_notes(resolved, frame, job)
+    resolved = without_rest(revert.with_notes(resolved, frame, job), forgotten, job)
     decided = records.decided(resolved, job)
     if job.by_address:
         draft.folder.write_parquet(draft.folder.plan_file("addresses", shard), decided)
@@ -164,6 +168,23 @@ def _plan_shard(
     whole = decided.sort(Column.RECORD)
     planned = planning.write_shard(draft, shard, whole, Decided(resolved, wanted, shown), session)
     return planned, revert.lifted(resolved.changes, wanted, job)
+
+
+def _known(of: Past, shard: int, people: pl.DataFrame, applied: pl.DataFrame, job: Job) -> Iterator[pl.DataFrame]:
+    """Identities and addresses of a shard's records: as they were sent, and as the export has them all.
+
+    A revert of a revert finds them in the run that read the export; where that is gone, what was sent has to do.
+    """
+    yield people.with_columns(pl.lit(None, pl.String).alias(a.part) for a in job.addresses)
+    yield applied
+    folder, manifest = of.folder, of.manifest
+    while manifest.reverts is not None:
+        folder = RunFolder(folder.path.parent / manifest.reverts)
+        if not (folder.path / MANIFEST).is_file():
+            return
+        manifest = folder.manifest()
+    source = planning.source_of(folder, shard, mapping_file.load(folder.path / "mapping.yaml"))
+    yield map_records(source, job, datetime.fromisoformat(manifest.planned_at))
 
 
 def _write_source(draft: Draft, shard: int, applied: pl.DataFrame, people: pl.DataFrame) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from pipeline import mapping_file, suppression
+from pipeline import audits, mapping_file, suppression
 from pipeline.drift_report import Drift
 from pipeline.errors import UsageError
 from pipeline.model import Column
@@ -163,7 +163,7 @@ def _told(of: Audited) -> Iterator[pl.DataFrame]:
 def _write(of: Audited) -> None:
     """differences.csv and summary.json under HOME/verify: readable by their owner alone."""
     stem = f"{of.context.clock():%Y%m%dT%H%M%S}-{of.file.path.stem}"
-    parent = of.context.home / "verify"
+    parent = of.context.home / audits.FOLDER
     with storing(parent):
         parent.mkdir(parents=True, exist_ok=True, mode=FOLDER_MODE)
         number = 1
@@ -173,5 +173,5 @@ def _write(of: Audited) -> None:
     whole = pl.concat([DIFFERENCES.to_frame(), *of.rows])
     order = pl.col(KIND).replace_strict([str(kind) for kind in Kind], list(range(len(Kind))), return_dtype=pl.Int8)
     folder = RunFolder(path)
-    of.drift.file = str(folder.write_csv("differences.csv", whole.sort(order, Column.IDENTITY, maintain_order=True)))
+    of.drift.file = str(folder.write_csv(audits.FILE, whole.sort(order, Column.IDENTITY, maintain_order=True)))
     folder.write_text("summary.json", json.dumps(of.drift.document(), indent=2) + "\n")

@@ -32,31 +32,37 @@ def trace(text: pl.Expr, key: bytes) -> pl.Expr:
 
 
 def hold(validated: Validated, traces: Collection[str], key: bytes, job: Job) -> tuple[Validated, pl.Series]:
-    """Withholds all but opt-outs of records that are about somebody forgotten, and says which records these are.
+    """Withholds all but opt-outs of records that are about somebody forgotten, and says which records these are."""
+    records = about(validated.valid, traces, key, job)
+    return replace(validated, valid=withheld(validated.valid, records, job)), records
 
-    One record that has such an address makes all records of its identity so. Addresses stay, since an opt-out may be
-    for whoever shares them, and what a new contact needs, since it is not for want of it that none is made:
-    `without_rest` takes them out of what is sent.
-    """
+
+def about(frame: pl.DataFrame, traces: Collection[str], key: bytes, job: Job) -> pl.Series:
+    """The records that have such an identity or address; one of them makes all records of its identity so."""
     texts = [pl.col(Column.IDENTITY), *(address_text(pl.col(a.part)) for a in job.addresses)]
     listed = pl.Series(sorted(traces), dtype=pl.String).implode()
     hit = pl.any_horizontal(trace(text, key).is_in(listed).fill_null(value=False) for text in texts)
-    marked = validated.valid.with_columns(hit.alias("_hit"))
+    marked = frame.select(Column.RECORD, Column.IDENTITY, hit.alias("_hit"))
     of_identity = pl.col("_hit").any().over(Column.IDENTITY) & pl.col(Column.IDENTITY).is_not_null()
-    marked = marked.with_columns((pl.col("_hit") | of_identity).alias("_hit"))
+    return marked.filter(pl.col("_hit") | of_identity).get_column(Column.RECORD)
+
+
+def withheld(frame: pl.DataFrame, records: pl.Series, job: Job) -> pl.DataFrame:
+    """Withholds all but opt-outs of these records.
+
+    Addresses stay, since an opt-out may be for whoever shares them, and what a new contact needs, since it is not for
+    want of it that none is made: `without_rest` takes them out of what is sent.
+    """
+    mine = pl.col(Column.RECORD).is_in(records.unique().implode())
     parts: list[Target | Attribute] = [*job.targets, *(a for a in job.attributes if not _stays(a))]
-    barred = [
-        pl.col("_hit") & (raises if part in job.targets else pl.Expr.is_not_null)(pl.col(part.part)) for part in parts
-    ]
-    held = marked.with_columns(
-        *(pl.when(~mine).then(pl.col(p.part)).alias(p.part) for p, mine in zip(parts, barred, strict=True)),
+    barred = [mine & (raises if part in job.targets else pl.Expr.is_not_null)(pl.col(part.part)) for part in parts]
+    return frame.with_columns(
+        *(pl.when(~held).then(pl.col(p.part)).alias(p.part) for p, held in zip(parts, barred, strict=True)),
         *(
-            pl.when(mine).then(pl.lit(_REASON)).otherwise(pl.col(p.reason)).alias(p.reason)
-            for p, mine in zip(parts, barred, strict=True)
+            pl.when(held).then(pl.lit(_REASON)).otherwise(pl.col(p.reason)).alias(p.reason)
+            for p, held in zip(parts, barred, strict=True)
         ),
     )
-    records = marked.filter("_hit").get_column(Column.RECORD)
-    return replace(validated, valid=held.drop("_hit")), records
 
 
 def _stays(attribute: Attribute) -> bool:

@@ -9,16 +9,18 @@ from typing import TYPE_CHECKING, Any, Final
 import polars as pl
 import pytest
 
-from pipeline import erasing, forgetting
+from pipeline import erasing, forgetting, run
 from pipeline.errors import RunFolderError, UsageError
 from pipeline.proving import prove
 from pipeline.run_folder import RunFolder
 
-from .world import World, contacts_of, key_of, read_csv, row_of, rows_of
+from .world import World, contact_of, contacts_of, key_of, read_csv, row_of, rows_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from pipeline.run import Result
 
     from .commands import Commands
 
@@ -312,3 +314,56 @@ def test_a_deleted_run_folder_hinders_nothing(world: World) -> None:
     shutil.rmtree(world.folder(first))
     forgetting.forget(IDENTITY, world.context())
     assert holding(world) == []
+
+
+def opted_out_after(world: World, *forgotten: str) -> Result:
+    """A run that opts out contacts 1 to 3 after some of them were forgotten; 2 shares the address of 1."""
+    shared = {"email": "c0001@example.com"}
+    contacts = [contact_of(n, channels={"EMAIL": "OPT_IN"}) for n in (1, 2, 3)]
+    contacts[1]["attributes"]["Email"] = shared["email"]
+    world.seed(contacts)
+    world.sync(world.mapping(), world.export([row_of(1), row_of(3)]))
+    for identity in forgotten:
+        forgetting.forget(identity, world.context())
+    out = {"email_opt_in": "N", "at": "2026-02-02T00:00:00Z"}
+    done = world.sync(world.mapping(), world.export([row_of(1, **out), row_of(2, **shared, **out), row_of(3, **out)]))
+    assert [world.status(key_of(n)) for n in (1, 2, 3)] == ["OPT_OUT"] * 3
+    return done
+
+
+def test_a_revert_opts_nobody_in_again_who_was_forgotten(world: World) -> None:
+    """By identity or by an address that the export had; approved or not."""
+    done = opted_out_after(world, key_of(1))
+    planned = run.revert(done.summary.run_id, world.context())
+    assert "1 contacts who are opted out" in str(planned.error)
+    result = world.apply(planned.summary.run_id, planned.summary.plan_hash)
+    assert {key: (row["outcome"], row["reason"]) for key, row in world.outcomes(result).items()} == {
+        key_of(1): ("held", "forgotten"), key_of(2): ("held", "forgotten"), key_of(3): ("updated", ""),
+    }  # fmt: skip
+    assert [world.status(key_of(n)) for n in (1, 2, 3)] == ["OPT_OUT", "OPT_OUT", "OPT_IN"]
+
+
+def test_a_revert_of_a_revert_knows_the_addresses_of_the_export(world: World) -> None:
+    """Its own records have none: those of the run that read the export count."""
+    shared = {"email": "c0001@example.com"}
+    world.seed([contact_of(1), contact_of(2, channels={"EMAIL": "OPT_IN_UNVERIFIED"})])
+    world.sync(world.mapping(), world.export([row_of(1)]))
+    done = world.sync(world.mapping(), world.export([row_of(2, **shared)]))
+    back = world.apply(run.revert(done.summary.run_id, world.context()).summary.run_id)
+    assert world.status(key_of(2)) == "OPT_IN_UNVERIFIED"
+    forgetting.forget(key_of(1), world.context())
+    again = world.apply(run.revert(back.summary.run_id, world.context()).summary.run_id)
+    assert world.outcomes(again)[key_of(2)]["reason"] == "forgotten"
+    assert world.status(key_of(2)) == "OPT_IN_UNVERIFIED"
+
+
+def test_others_are_forgotten_after_somebody_in_a_revert(world: World) -> None:
+    """Also somebody whose address is searched for in the same runs."""
+    world.seed([contact_of(n, channels={"EMAIL": "OPT_IN"}) for n in (1, 2, 3)])
+    done = world.sync(world.mapping(), world.export(rows_of(3, email_opt_in="N")))
+    planned = run.revert(done.summary.run_id, world.context())
+    world.apply(planned.summary.run_id, planned.summary.plan_hash)
+    for number in (1, 2):
+        assert len(forgetting.forget(key_of(number), world.context()).runs) == 2
+        assert holding(world, (key_of(number), f"c000{number}@")) == []
+    assert world.report(planned.summary.run_id).summary.balanced

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pipeline import run
+from pipeline import forgetting, run
 
 from .bench import consent, row
 
@@ -68,3 +68,14 @@ def test_who_withdraws_again_at_the_platform_stays_out(site: Site) -> None:
     assert set(site.states().values()) == {"REVOKED"}
     outcomes = site.outcomes(result)
     assert (outcomes["1"]["reason"], outcomes["2"]["outcome"]) == ("changed_since", "held")
+
+
+def test_a_forgotten_address_is_not_confirmed_again(site: Site) -> None:
+    """Nor is the other address of a record of the person."""
+    site.seed(consent(MAIL), consent(PHONE), consent("ann2@example.com"))
+    site.sync(row(1))
+    forgetting.forget(MAIL, site.context())
+    done = site.sync(row(1, "N", phone="212 555 0101", sms="N"), row(2, "N"))
+    result = approved(site, planned_revert(site, done))
+    assert site.states() == {MAIL: "REVOKED", PHONE: "REVOKED", "ann2@example.com": "CONFIRMED"}
+    assert site.outcomes(result)["1"]["reason"] == "forgotten"
