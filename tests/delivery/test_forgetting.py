@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 import pytest
 
-from pipeline import erasing, forgetting, run
+from pipeline import erasing, forgetting, run, verifying
+from pipeline.context import Request
 from pipeline.errors import RunFolderError, UsageError
 from pipeline.proving import prove
 from pipeline.run_folder import RunFolder
@@ -367,3 +369,76 @@ def test_others_are_forgotten_after_somebody_in_a_revert(world: World) -> None:
         assert len(forgetting.forget(key_of(number), world.context()).runs) == 2
         assert holding(world, (key_of(number), f"c000{number}@")) == []
     assert world.report(planned.summary.run_id).summary.balanced
+
+
+def test_open_opt_outs_name_the_forgotten_no_more(world: World) -> None:
+    """Neither those of the plan nor those that the next runs count from; they are as many as before."""
+    world.seed(contacts_of(2))
+    done = world.sync(world.mapping(), world.export([person(email_opt_in="N"), row_of(2, email_opt_in="N")]))
+    assert done.summary.open_opt_outs.open == 1
+    named = [name for name in holding(world) if "opt_outs" in name]
+    assert len(named) == 2
+    forgetting.forget(IDENTITY, world.context())
+    assert holding(world) == []
+    assert holding(world, (key_of(2),)) != []
+    assert world.report(done.summary.run_id).summary.open_opt_outs.open == 1
+
+
+def test_no_plain_digest_of_an_address_is_left(world: World) -> None:
+    """Whoever knows the address could look it up."""
+    seeded(world)
+    (world.path / "list.txt").write_text("nobody@example.com\n")
+    mapping = world.mapping()
+    mapping.write_text(mapping.read_text().replace("policy: {", "policy: {suppression: list.txt, "))
+    path = RunFolder(world.folder(world.sync(mapping, world.export([person(), row_of(2)])))).plan_file("permissions", 0)
+    mine, other = (sha256(address.encode()).digest() for address in (EMAIL, "c0002@example.com"))
+    assert {mine, other} <= set(pl.read_parquet(path).get_column("digest"))
+    forgetting.forget(IDENTITY, world.context())
+    assert set(pl.read_parquet(path).get_column("digest")) == {other}
+
+
+def test_differences_that_verify_found_lose_the_person(world: World) -> None:
+    """The others' rows stay; whoever is in such a file alone is forgotten too."""
+    told(world)
+    rows = [person(email_opt_in="N"), row_of(2, email_opt_in="Y"), row_of(8)]
+    verifying.verify(verifying.Audit(world.mapping(), world.export(rows)), world.context())
+    [path] = world.home.glob("verify/*/differences.csv")
+    before = path.read_text().splitlines(keepends=True)
+    assert any(IDENTITY in line for line in before)
+    assert forgetting.forget(IDENTITY, world.context()).audits == 1
+    assert holding(world) == []
+    assert path.read_text() == "".join(line for line in before if IDENTITY not in line)
+    found = forgetting.forget(key_of(8).lower(), world.context())
+    assert (found.runs, found.audits) == ((), 1)
+    assert key_of(8) not in path.read_text()
+
+
+def test_reports_of_a_plan_that_was_changed_by_hand_lose_the_person(world: World) -> None:
+    """They are not made from that plan again: what they say of the others stays."""
+    seeded(world)
+    rows = [
+        person(mobile="nonsense"),
+        person(contact_id="", email="none"),
+        person(points="?"),
+        *rows_of(4, points="?")[1:],
+    ]
+    request = Request(world.mapping(), world.export(rows))
+    folder = world.folder(run.sync(request, world.context(show_addresses=True)))
+    manifest = RunFolder(folder).manifest()
+    RunFolder(folder).write_manifest(manifest.model_copy(update={"read": 99}))
+    before = {name: read_csv(folder / name) for name in ("outcomes.csv", "rejects.csv", "withheld.csv")}
+    held = {name.split("/")[-1] for name in holding(world) if name.startswith(f"runs/{folder.name}/")}
+    assert {*before, "outcomes.parquet", "summary.json"} <= held
+    forgetting.forget(IDENTITY, world.context())
+    assert holding(world) == []
+    outcomes = read_csv(folder / "outcomes.csv")
+    assert [(row["record"], row["outcome"]) for row in outcomes] == [
+        (row["record"], row["outcome"]) for row in before["outcomes.csv"]
+    ]
+    assert [row for row in outcomes if row["identity"]] == [
+        row for row in before["outcomes.csv"] if row["identity"].startswith("C-")
+    ]
+    kept = [row for row in before["withheld.csv"] if row["contact_id"].startswith("C-")]
+    assert (read_csv(folder / "withheld.csv"), len(kept)) == (kept, 3)
+    with pytest.raises(RunFolderError, match="not those that were planned"):
+        world.report(folder.name)

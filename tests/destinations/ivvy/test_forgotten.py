@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pipeline import forgetting
+from pipeline import forgetting, run
 from pipeline.context import Context
 from pipeline.settings import Settings
 
@@ -55,3 +55,17 @@ def test_the_forgotten_are_not_added_again(account: Account) -> None:
         "c1": "held", "c7": "held", "c3": "created",
     }  # fmt: skip
     assert len(account.contacts()) == 1
+
+
+def test_a_revert_lets_nobody_be_contacted_at_an_address_of_the_forgotten(account: Account) -> None:
+    """Though the contact itself is deleted, and another has the address; the rest of the run goes back."""
+    account.seed(contact(1, 1, **SHARED))
+    account.sync(row(1, **SHARED))
+    forget(account, "c1")
+    account.seed(contact(2, 1, **SHARED), contact(3, 1), resubscribe="allow")
+    done = account.sync(row(2, "N", **SHARED), row(3, "N"))
+    assert account.statuses() == {2: 2, 3: 2}
+    planned = run.revert(done.summary.run_id, account.context())
+    result = run.apply(planned.summary.run_id, account.context(), approve=planned.summary.plan_hash)
+    assert account.statuses() == {2: 2, 3: 1}
+    assert account.outcomes(result)["c2"]["reason"] == "forgotten"

@@ -5,11 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import polars as pl
+import pytest
 
 from pipeline import forgetting, telling
 from pipeline.proving import prove
+from pipeline.run_folder import RunFolder
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from .bench import Site
 
 from .bench import row
@@ -65,3 +69,58 @@ def test_a_forgotten_address_may_only_be_opted_out_and_never_made_anew(site: Sit
     result = site.sync(row(1, "N", at="2026-02-02"))
     assert site.outcomes(result)["1"]["outcome"] == "held"
     assert site.states() == {}
+
+
+def test_an_address_takes_the_others_of_its_record_along(site: Site) -> None:
+    """In whatever case it is written: none of them is in the state any more, nor confirmed under another identity."""
+    site.sync(row(1, **PHONE), row(2))
+    found = forgetting.forget("ANN1@example.com", site.context())
+    assert (found.records, found.addresses) == (1, 2)
+    assert holding(site, "ann1@example.com", "+12125550187", "212 555 0187") == set()
+    assert holding(site, "ann2@example.com") != set()
+    result = site.sync({**row(7, at="2026-05-05", email="ann1@example.com"), **PHONE})
+    assert site.outcomes(result)["7"]["withheld"] == "EMAIL: forgotten; SMS: forgotten"
+
+
+@pytest.mark.parametrize("step", ["forgetting._clear", "erasing._report", "ledger_erasing.erase_mentions"])
+@pytest.mark.parametrize("named", ["1", "ann1@example.com"])
+def test_an_erasure_that_was_stopped_takes_the_other_addresses_along_when_run_again(
+    site: Site, monkeypatch: pytest.MonkeyPatch, step: str, named: str
+) -> None:
+    """Though the run that told of them is cleared by then."""
+    site.sync(row(1, **PHONE), row(2))
+
+    def stopped(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(f"pipeline.{step}", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            forgetting.forget(named, site.context())
+    assert holding(site, "+12125550187") != set()
+    forgetting.forget(named, site.context())
+    assert holding(site, "ann1@example.com", "+12125550187", "212 555 0187") == set()
+    assert holding(site, "ann2@example.com") != set()
+
+
+@pytest.mark.parametrize("named", ["AA-77", "ann1@example.com"])
+@pytest.mark.parametrize("file", ["items", "opt_outs", "addresses", "records"])
+def test_a_plan_that_was_cleared_in_part_is_cleared_to_the_end(
+    site: Site, monkeypatch: pytest.MonkeyPatch, file: str, named: str
+) -> None:
+    """Whichever of its files was the next, and whatever the person was named by."""
+    site.sync(row(1, **(PHONE | {"sms": "N", "id": "AA-77"})), row(2))
+    write = RunFolder.write_parquet
+
+    def stopped(folder: RunFolder, path: Path, frame: pl.DataFrame) -> None:
+        if path.name.startswith(file):
+            raise KeyboardInterrupt
+        write(folder, path, frame)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(RunFolder, "write_parquet", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            forgetting.forget(named, site.context())
+    forgetting.forget(named, site.context())
+    assert holding(site, "AA-77", "ann1@example.com", "+12125550187", "212 555 0187") == set()
+    assert holding(site, "ann2@example.com") != set()
