@@ -88,5 +88,4 @@ def _outdates(target: Target, since: str, job: Job) -> pl.Expr:
     if job.policy.resubscribe == "never":
         return pl.lit(value=False)
     newer = pl.col(target.at_column) > pl.col(since)
-    sourced = pl.col(target.source).is_not_null() if target.evidence else pl.lit(value=True)
-    return newer.fill_null(value=False) & sourced
+    return newer.fill_null(value=False) & pl.col(target.source).is_not_null()

@@ -104,6 +104,13 @@ def test_only_newer_evidence_ends_an_opt_out(told: Any, row: Row, raised: bool) 
     assert here.status("1", "EMAIL") == ("OPT_IN" if raised else "OPT_OUT")
 
 
+def test_a_mapping_without_a_source_has_no_evidence() -> None:
+    """A time alone proves nothing: the permission is held."""
+    consent = {"channels": {"EMAIL": {key: value for key, value in target("email").items() if key != "source"}}}
+    here = world(person(EMAIL="OPT_OUT"), told={"EMAIL": ("OPT_OUT", at(JANUARY))}, policy=NEWER, consent=consent)
+    assert synced(here, {"email_ok": "Y", **EVIDENCE}) == HELD
+
+
 def test_the_platforms_own_opt_out_has_no_time() -> None:
     """What the destination shows and this product never told is never outdated."""
     here = world(person(EMAIL="OPT_OUT"), told={"EMAIL": ("OPT_IN", at(JANUARY))}, policy=NEWER)
