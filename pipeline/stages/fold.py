@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _LATEST = "_latest_at"
 ADDRESS_OUT = "_address_out"
-"""Whether some record forbids contacting the address, where contacts share addresses."""
+"""Whether the record of another contact forbids contacting the address, where contacts share addresses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +76,12 @@ def hold_at(frame: pl.DataFrame, said: pl.DataFrame, reached: pl.Expr, other: Ta
     for target in (t for t in job.targets if other.key in t.overlaps):
         frame = hold(frame, target, said, reached)
     before = pl.col(ADDRESS_OUT) if ADDRESS_OUT in frame.columns else pl.lit(value=False)
-    out = reached.is_in(said.get_column("_about").unique().implode()).fill_null(value=False)
-    return frame.with_columns((before | out).alias(ADDRESS_OUT))
+    speakers = said.group_by("_about").agg(pl.col("_who").n_unique().alias("_speakers"), pl.col("_who").first())
+    joined = frame.with_columns(reached.alias("_about")).join(speakers, on="_about", how="left", maintain_order="left")
+    others = pl.col("_speakers").is_not_null() & (
+        (pl.col("_speakers") > 1) | pl.col("_who").ne_missing(pl.col(Column.IDENTITY))
+    )
+    return joined.with_columns((before | others).alias(ADDRESS_OUT)).drop("_about", "_speakers", "_who")
 
 
 def address_text(part: pl.Expr) -> pl.Expr:
@@ -91,7 +95,7 @@ def forbidding(records: pl.DataFrame, target: Target, key: pl.Expr) -> pl.DataFr
     doubtful = (status == Status.UNLISTED).fill_null(value=False)
     as_opt_out = pl.when(doubtful).then(pl.lit(str(Status.OPT_OUT))).otherwise(status).alias("_said")
     said = records.filter(forbids(status) | doubtful).select(
-        as_opt_out, key.alias("_about"), pl.col(target.at_column).alias("_at")
+        as_opt_out, key.alias("_about"), pl.col(target.at_column).alias("_at"), pl.col(Column.IDENTITY).alias("_who")
     )
     return said.filter(pl.col("_about").is_not_null())
 
