@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from pipeline import mapping_file, recording, relisting
+from pipeline import mapping_file, relisting
 from pipeline.destinations.interface import Delivery
 from pipeline.errors import GuardTripped, Refused
+from pipeline.evidence import recording
 from pipeline.job import row_key
 from pipeline.model import BatchState, Column, Extent, RunStatus
 from pipeline.stages.batch import OPT_OUT_PHASE, PHASES

@@ -50,7 +50,7 @@ class Clock:
     rows: pl.DataFrame
 
 
-def read(run: Run, *, planned: bool) -> Clock:
+def note(run: Run, *, planned: bool) -> Clock:
     """What a run leaves open, kept in its folder for the runs that follow. `planned`: what it would leave open."""
     batches = {} if planned else run.ledger.batches(run.folder.run_id)
     frames = []

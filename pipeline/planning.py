@@ -10,8 +10,8 @@ import polars as pl
 
 from pipeline import suppression
 from pipeline.destinations.interface import audience_json
+from pipeline.erasure.forgotten import Forgotten
 from pipeline.errors import ExportError
-from pipeline.forgotten import Forgotten
 from pipeline.model import Column, Operation, Outcome
 from pipeline.rejects import MALFORMED, REJECT_COLUMNS
 from pipeline.run_folder import RunFolder

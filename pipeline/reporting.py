@@ -110,7 +110,7 @@ def _finish(run: Run, found: Gathering, status: RunStatus, modified: ModifiedCou
     nothing_sent = not batches and status in {RunStatus.PLANNED, RunStatus.STOPPED}
     requests = run.ledger.requests(run.folder.run_id)
     retried = sum(request["number"] > 1 for request in requests)
-    waiting = open_opt_outs.read(run, planned=status is RunStatus.PLANNED)
+    waiting = open_opt_outs.note(run, planned=status is RunStatus.PLANNED)
     summary = Summary(
         run_id=run.folder.run_id,
         destination=run.manifest.destination,

@@ -16,8 +16,8 @@ import polars as pl
 
 from pipeline import mapping_file, planning, sealing, suppression
 from pipeline.destinations.interface import audience_json
+from pipeline.erasure.forgotten import Forgotten
 from pipeline.errors import RunFolderError, UsageError
-from pipeline.forgotten import Forgotten
 from pipeline.job import Words, row_key
 from pipeline.mapping.words import GROUP
 from pipeline.model import Column, Outcome, Reason, Status

@@ -7,11 +7,11 @@ something was sent since and not confirmed: the row still witnesses an opt-out, 
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
+from pipeline import delta, lock
 from pipeline.errors import StorageError
 from pipeline.hashing import xxhash64
 from pipeline.model import Column, Status
@@ -44,21 +44,14 @@ class State:
     """The state of one destination and account. Raises StorageError where the table cannot be used."""
 
     def __init__(self, home: Path, destination: str, account: str) -> None:
-        self.path = home / "state" / re.sub(r"[^A-Za-z0-9_-]", "-", f"{destination}-{account}")
+        self.path = home / "state" / lock.name_of(destination, account)
 
     def read(self, buckets: Sequence[int]) -> pl.DataFrame:
         """All rows of the partitions; empty where nothing was told yet."""
-        from deltalake.exceptions import DeltaError, TableNotFoundError
-
-        if not self.path.is_dir():
+        if not delta.exists(self.path):
             return SCHEMA.to_frame()
-        try:
-            return pl.scan_delta(str(self.path)).filter(pl.col(BUCKET).is_in(list(buckets))).collect()
-        except TableNotFoundError:
-            return SCHEMA.to_frame()
-        # polars panics over a file that was cut off.
-        except (DeltaError, OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
-            raise StorageError(f"the state under {self.path} cannot be read: {error}") from error
+        with delta.using(self.path):
+            return delta.scan(self.path).filter(pl.col(BUCKET).is_in(list(buckets))).collect()
 
     def write(self, told: pl.DataFrame, gone: pl.Series, doubtful: pl.Series) -> None:
         """Puts what contacts were told over what they were told before; a null says nothing.
@@ -81,7 +74,7 @@ class State:
         merged = merge(before, told, gone)
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            if not (self.path / "_delta_log").is_dir():
+            if not delta.exists(self.path):
                 write_deltalake(str(self.path), merged, partition_by=[BUCKET], mode="append")
                 return
             numbers = ", ".join(map(str, touched))

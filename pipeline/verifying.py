@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from pipeline import audits, mapping_file, suppression
+from pipeline import mapping_file, suppression
 from pipeline.drift_report import Drift
+from pipeline.erasure import audits
 from pipeline.errors import UsageError
 from pipeline.model import Column
 from pipeline.run_folder import FOLDER_MODE, RunFolder, restrict_new_files, storing

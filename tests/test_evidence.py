@@ -12,10 +12,10 @@ from deltalake import DeltaTable, write_deltalake
 
 from pipeline.context import Context
 from pipeline.errors import StorageError, UsageError
-from pipeline.evidence import Chain, chain_name, heads_of
+from pipeline.evidence.chain import Chain, chain_name, heads_of
+from pipeline.evidence.proving import Proved, prove
+from pipeline.evidence.pseudonym import key_of, path_of
 from pipeline.ledger import Ledger
-from pipeline.proving import Proved, prove
-from pipeline.pseudonym import key_of, path_of
 from pipeline.settings import Settings
 from pipeline.stages.blocks import BLOCK, BLOCK_HASH, HASH, SEQUENCE, row_hash
 from pipeline.stages.evidence import TOLD
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from pipeline.ledger_heads import Heads
+    from pipeline.evidence.heads import Heads
 
 NAME: Final = chain_name("acoustic_connect", "ds/1")
 NOW: Final = datetime(2026, 3, 1, tzinfo=UTC)

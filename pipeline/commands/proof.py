@@ -20,8 +20,8 @@ def evidence(
     as_json: JsonOption = False,
 ) -> None:
     """Show what was told of a contact to all destinations, oldest first; or (--verify) prove all evidence unbroken."""
-    from pipeline import proving, telling
     from pipeline.errors import UsageError
+    from pipeline.evidence import proving, telling
     from pipeline.run_folder import restrict_new_files
 
     if (identity is None) is not verify:
@@ -39,7 +39,7 @@ def evidence(
 
 def forget(identity: IdentityArgument, home: HomeOption = None, as_json: JsonOption = False) -> None:
     """Take a contact out of everything the home keeps, and let it only be opted out from now on."""
-    from pipeline import forgetting
+    from pipeline.erasure import forgetting
     from pipeline.run_folder import restrict_new_files
 
     restrict_new_files()

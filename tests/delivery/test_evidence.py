@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from pipeline import delivering, recording, telling
-from pipeline.evidence import People
+from pipeline import delivering
+from pipeline.evidence import recording, telling
+from pipeline.evidence.chain import People
+from pipeline.evidence.proving import prove
 from pipeline.ledger import Ledger
-from pipeline.proving import prove
 from pipeline.run import Run
 from pipeline.standing import existing
 from pipeline.subject import job_as_planned

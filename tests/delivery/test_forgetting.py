@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any, Final
 import polars as pl
 import pytest
 
-from pipeline import erasing, forgetting, run, verifying
+from pipeline import run, verifying
 from pipeline.context import Request
+from pipeline.erasure import erasing, forgetting
 from pipeline.errors import RunFolderError, UsageError
-from pipeline.proving import prove
+from pipeline.evidence.proving import prove
 from pipeline.run_folder import RunFolder
 
 from .world import World, contact_of, contacts_of, key_of, read_csv, row_of, rows_of
@@ -261,7 +262,7 @@ def test_what_was_stopped_halfway_goes_on_when_run_again(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(f"pipeline.forgetting.{step}", stopped)
+        patched.setattr(f"pipeline.erasure.forgetting.{step}", stopped)
         with pytest.raises(KeyboardInterrupt):
             forgetting.forget(IDENTITY, world.context())
     forgetting.forget(IDENTITY, world.context())

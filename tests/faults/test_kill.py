@@ -14,7 +14,7 @@ import polars as pl
 import pytest
 
 from pipeline.errors import RunFolderError
-from pipeline.proving import prove
+from pipeline.evidence.proving import prove
 from pipeline.sandbox.server import Options, Sandbox
 from tests.delivery.world import World, contact_of, key_of, read_csv, row_of
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pipeline import forgetting, run
+from pipeline import run
 from pipeline.context import Context
+from pipeline.erasure import forgetting
 from pipeline.settings import Settings
 
 from .bench import contact, row

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import polars as pl
 import pytest
 
-from pipeline import forgetting, telling
-from pipeline.proving import prove
+from pipeline.erasure import forgetting
+from pipeline.evidence import telling
+from pipeline.evidence.proving import prove
 from pipeline.run_folder import RunFolder
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def test_an_address_takes_the_others_of_its_record_along(site: Site) -> None:
     assert site.outcomes(result)["7"]["withheld"] == "EMAIL: forgotten; SMS: forgotten"
 
 
-@pytest.mark.parametrize("step", ["forgetting._clear", "erasing._report", "ledger_erasing.erase_mentions"])
+@pytest.mark.parametrize("step", ["forgetting._clear", "erasing._report", "ledger.erase_mentions"])
 @pytest.mark.parametrize("named", ["1", "ann1@example.com"])
 def test_an_erasure_that_was_stopped_takes_the_other_addresses_along_when_run_again(
     site: Site, monkeypatch: pytest.MonkeyPatch, step: str, named: str
@@ -94,7 +95,7 @@ def test_an_erasure_that_was_stopped_takes_the_other_addresses_along_when_run_ag
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(f"pipeline.{step}", stopped)
+        patched.setattr(f"pipeline.erasure.{step}", stopped)
         with pytest.raises(KeyboardInterrupt):
             forgetting.forget(named, site.context())
     assert holding(site, "+12125550187") != set()

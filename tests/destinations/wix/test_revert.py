@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pipeline import forgetting, run
+from pipeline import run
+from pipeline.erasure import forgetting
 
 from .bench import consent, row
 

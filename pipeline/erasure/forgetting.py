@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 
-from pipeline import audits, delta, ledger_erasing, lock
-from pipeline.erasing import Person, Traced, addresses_in, erase, trace
+from pipeline import delta, lock
+from pipeline.erasure import audits
+from pipeline.erasure import ledger as ledger_erasing
+from pipeline.erasure.erasing import Person, Traced, addresses_in, erase, trace
+from pipeline.erasure.forgotten import Forgotten
 from pipeline.errors import UsageError
-from pipeline.forgotten import Forgotten
 from pipeline.ledger import Ledger
 from pipeline.model import Column, RunStatus
 from pipeline.run_folder import ERASING, MANIFEST, RunFolder

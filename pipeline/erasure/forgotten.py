@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from pipeline.evidence.pseudonym import key_of
 from pipeline.model import Column
-from pipeline.pseudonym import key_of
 from pipeline.run_folder import FILE_MODE, storing
 from pipeline.stages import forgotten
 

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 from pipeline import delta, lock
-from pipeline.ledger_heads import Heads
-from pipeline.pseudonym import key_of, name_of
+from pipeline.evidence.heads import Heads
+from pipeline.evidence.pseudonym import key_of, name_of
 from pipeline.stages.blocks import BLOCK, BLOCK_HASH, SEQUENCE, Head, seal
 from pipeline.stages.evidence import ONCE, PEOPLE
 

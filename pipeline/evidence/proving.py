@@ -9,9 +9,9 @@ import polars as pl
 
 from pipeline import delta
 from pipeline.errors import StorageError, UsageError
-from pipeline.evidence import heads_of
+from pipeline.evidence.chain import heads_of
+from pipeline.evidence.pseudonym import path_of
 from pipeline.ledger import Ledger
-from pipeline.pseudonym import path_of
 from pipeline.stages.blocks import BLOCK, CHAIN, SEQUENCE, Break, Walk
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pipeline.context import Context
-    from pipeline.ledger_heads import Heads
+    from pipeline.evidence.heads import Heads
 
 PATIENCE: Final = 10
 """How often a chain is read that grows meanwhile."""

@@ -9,7 +9,7 @@ import polars as pl
 
 from pipeline import delta
 from pipeline.errors import UsageError
-from pipeline.evidence import Chain, People
+from pipeline.evidence.chain import Chain, People
 from pipeline.model import Column
 from pipeline.stages.blocks import BLOCK, CHAIN, HASH, SEQUENCE
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from pipeline.evidence import Chain, People, chain_name, heads_of
-from pipeline.forgotten import Forgotten
-from pipeline.pseudonym import key_of
+from pipeline.erasure.forgotten import Forgotten
+from pipeline.evidence.chain import Chain, People, chain_name, heads_of
+from pipeline.evidence.pseudonym import key_of
 from pipeline.stages.evidence import Origin, answered, evidence, people
 
 if TYPE_CHECKING:

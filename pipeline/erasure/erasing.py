@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from pipeline import erased_reports, reporting
+from pipeline import reporting
+from pipeline.erasure import reports
 from pipeline.model import Column, RunStatus
 from pipeline.rejects import MALFORMED, source_rows
 from pipeline.run import Run
@@ -154,7 +155,7 @@ def erase(traced: Traced, context: Context, ledger: Ledger) -> None:
             is_digests = file.name.startswith("permissions-")  # of addresses, and of use to nothing but sending
             folder.write_parquet(file, plan.filter(~mine) if is_digests else plan.with_columns(_emptied(plan, mine)))
     if not untouched:
-        erased_reports.erase(folder, traced.records, traced.person.identities | traced.person.addresses)
+        reports.erase(folder, traced.records, traced.person.identities | traced.person.addresses)
         return
     sealed = manifest.model_copy(update={"erased": folder.sealed_hash(manifest)})
     _report(Run(folder, sealed, traced.job, context, ledger))
