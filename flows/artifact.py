@@ -11,7 +11,7 @@ from pipeline.model import Outcome, Reason, RunStatus
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from pipeline.run import Result
+    from pipeline.carried_out import Result
     from pipeline.summary import Summary
 
 

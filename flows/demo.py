@@ -15,7 +15,7 @@ import typer
 
 from flows.local import ending_of, perform, show
 from flows.request import Mode, SyncRequest
-from pipeline.run import Result
+from pipeline.carried_out import Result
 from pipeline.sandbox.documents import read_object
 from pipeline.sandbox.server import Options, Sandbox
 from pipeline.settings import Settings

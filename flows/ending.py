@@ -13,7 +13,7 @@ from pipeline.model import Outcome, RunStatus
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import State
 
-    from pipeline.run import Result
+    from pipeline.carried_out import Result
     from pipeline.summary import Summary
 
 _FAILING = {

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from prefect.client.schemas.objects import State
 
-    from pipeline.run import Result
+    from pipeline.carried_out import Result
 
 
 def main() -> NoReturn:

@@ -22,10 +22,10 @@ from flows.progress import reported
 from flows.request import Mode, SyncRequest
 from flows.tasks import as_task, told
 from pipeline import mapping_file, run
+from pipeline.carried_out import Result
 from pipeline.context import Context, Progress, Request
 from pipeline.errors import ConsentSyncError, Interrupted
 from pipeline.model import Extent
-from pipeline.run import Result
 from pipeline.settings import Settings
 from pipeline.signals import stopping
 

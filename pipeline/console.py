@@ -19,9 +19,9 @@ from pipeline.model import Outcome, Reason, RunStatus
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from pipeline.carried_out import Result
     from pipeline.context import Progress
     from pipeline.open_opt_outs import OpenOptOuts
-    from pipeline.run import Result
     from pipeline.summary import Summary
 
 

@@ -22,9 +22,9 @@ from pipeline.state import State
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from pipeline.carried_out import Run
     from pipeline.errors import ConsentSyncError
     from pipeline.ledger_rows import BatchKey, BatchRow, Settlement
-    from pipeline.run import Run
     from pipeline.session import Session
 
 

@@ -16,7 +16,7 @@ from pipeline.stages.opt_outs import AGE, AT, SINCE, TARGET
 from pipeline.stages.outcomes import settle_items
 
 if TYPE_CHECKING:
-    from pipeline.run import Run
+    from pipeline.carried_out import Run
     from pipeline.run_folder import Manifest
 
 FILE: Final = "open_opt_outs.parquet"

@@ -12,7 +12,7 @@ from pipeline.stages import permissions, suppress
 from pipeline.stages.outcomes import settle_items
 
 if TYPE_CHECKING:
-    from pipeline.run import Run
+    from pipeline.carried_out import Run
 
 
 def barred(run: Run) -> pl.DataFrame:

@@ -21,9 +21,9 @@ from pipeline.summary import ModifiedCount, Requests, Summary, Tally, modified_c
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from pipeline.carried_out import Run
     from pipeline.job import Job
     from pipeline.ledger_rows import BatchKey, BatchRow
-    from pipeline.run import Run
     from pipeline.run_folder import Manifest, RunFolder
 
 REPORT: Final = "report.html"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -20,12 +20,12 @@ from pipeline import (
     standing,
     suppression,
 )
+from pipeline.carried_out import Result, Run
 from pipeline.errors import ConsentSyncError, DestinationBusy, RunFolderError
 from pipeline.ledger import opened
 from pipeline.model import Extent, RunStatus
 from pipeline.session import connect
 from pipeline.subject import Subject, bound, destination_of, job_as_planned, renamed
-from pipeline.suppression import Lists
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,36 +37,6 @@ if TYPE_CHECKING:
     from pipeline.mapping_file import MappingFile
     from pipeline.run_folder import Manifest, RunFolder
     from pipeline.session import Session
-    from pipeline.summary import Summary
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What a command came to: its summary, what stopped it, if anything did, and what is worth knowing besides."""
-
-    summary: Summary
-    error: ConsentSyncError | None = None
-    notes: tuple[str, ...] = ()
-
-    @property
-    def exit_code(self) -> int:
-        """0 all settled and clean, 3 finished with exceptions, else the error's."""
-        if self.error is not None:
-            return self.error.exit_code
-        return 0 if self.summary.clean or self.summary.status is RunStatus.PLANNED else 3
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """A plan and what it is carried out with."""
-
-    folder: RunFolder
-    manifest: Manifest
-    job: Job
-    context: Context
-    ledger: Ledger
-    lists: Lists = field(default_factory=Lists)
-    """The suppression lists as they are now, where the plan is not of this moment."""
 
 
 @dataclass(frozen=True, slots=True)

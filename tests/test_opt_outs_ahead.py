@@ -14,7 +14,7 @@ from pipeline.model import Extent
 from tests.delivery.world import contact_of, key_of, row_of
 
 if TYPE_CHECKING:
-    from pipeline.run import Result
+    from pipeline.carried_out import Result
     from tests.delivery.commands import Commands
     from tests.delivery.world import World
 

@@ -16,7 +16,7 @@ from pipeline.mapping_file import Delivery
 from tests.delivery.world import contact_of, contacts_of, row_of, rows_of
 
 if TYPE_CHECKING:
-    from pipeline.run import Result
+    from pipeline.carried_out import Result
     from tests.delivery.commands import Commands
     from tests.delivery.world import World
 

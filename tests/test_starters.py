@@ -27,8 +27,8 @@ from tests.delivery.world import DATA_SET, FAST
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from pipeline.carried_out import Result
     from pipeline.checking import Checked
-    from pipeline.run import Result
     from pipeline.sandbox.journal import Entry
 
 ROOT: Final = Path(__file__).parents[1]

@@ -11,8 +11,8 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pipeline.carried_out import Result
     from pipeline.context import Context
-    from pipeline.run import Result
 
 MappingArgument = Annotated[Path, typer.Argument(metavar="MAPPING", help="The mapping file.")]
 RunArgument = Annotated[

@@ -18,8 +18,8 @@ from pipeline.commands.options import (
 )
 
 if TYPE_CHECKING:
+    from pipeline.carried_out import Result
     from pipeline.context import Context
-    from pipeline.run import Result
 
 
 def plan(

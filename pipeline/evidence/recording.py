@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     import polars as pl
 
-    from pipeline.run import Run
+    from pipeline.carried_out import Run
 
 MOST: Final = 200_000
 """Items whose rows are one block: what is in memory at once."""

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from pipeline import delivering
+from pipeline.carried_out import Run
 from pipeline.evidence import recording, telling
 from pipeline.evidence.chain import People
 from pipeline.evidence.proving import prove
 from pipeline.ledger import Ledger
-from pipeline.run import Run
 from pipeline.standing import existing
 from pipeline.subject import job_as_planned
 

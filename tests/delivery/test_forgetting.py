@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from pipeline.run import Result
+    from pipeline.carried_out import Result
 
     from .commands import Commands
 

@@ -14,8 +14,8 @@ from tests.delivery.world import contacts_of, key_of, row_of, rows_of
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from pipeline.carried_out import Result
     from pipeline.open_opt_outs import OpenOptOuts
-    from pipeline.run import Result
     from tests.delivery.commands import Commands
     from tests.delivery.world import World
 

@@ -12,7 +12,7 @@ from pipeline.errors import GuardTripped, RunFolderError, UsageError
 from tests.delivery.world import GROUPS, contact_of, contacts_of, key_of, row_of
 
 if TYPE_CHECKING:
-    from pipeline.run import Result
+    from pipeline.carried_out import Result
     from tests.delivery.commands import Commands
     from tests.delivery.world import World
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from pipeline.run import Result
+    from pipeline.carried_out import Result
     from tests.delivery.world import World
 
 pytest_plugins = ["tests.delivery.fixtures"]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from pipeline.run import Result
+    from pipeline.carried_out import Result
     from pipeline.sandbox.journal import Entry
     from pipeline.sandbox.server import Sandbox
 

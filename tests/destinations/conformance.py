@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     import polars as pl
 
-    from pipeline.run import Result
+    from pipeline.carried_out import Result
     from pipeline.sandbox.journal import Entry
     from pipeline.session import Session
 

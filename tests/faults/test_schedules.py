@@ -14,7 +14,7 @@ from tests.delivery.world import World, contact_of, key_of, row_of
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pipeline.run import Result
+    from pipeline.carried_out import Result
     from pipeline.sandbox.server import Sandbox
 
 pytest_plugins = ["tests.delivery.fixtures"]

@@ -7,9 +7,9 @@ import re
 import pytest
 
 from flows.artifact import key_of, markdown
+from pipeline.carried_out import Result
 from pipeline.errors import GuardTripped
 from pipeline.model import RunStatus
-from pipeline.run import Result
 from pipeline.samples import Sample
 from pipeline.summary import Requests, Rows, Summary
 

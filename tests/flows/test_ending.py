@@ -6,9 +6,9 @@ import pytest
 
 from flows.ending import state_of
 from flows.request import Failure
+from pipeline.carried_out import Result
 from pipeline.errors import DestinationBusy, GuardTripped, Interrupted, MappingError, Unreachable
 from pipeline.model import RunStatus
-from pipeline.run import Result
 from pipeline.summary import Rows, Summary
 
 CLEAN = {"read": 2, "updated": 2}

@@ -14,7 +14,7 @@ from prefect.flows import load_flow_from_entrypoint
 
 from flows.request import Mode, SyncRequest
 from flows.sync_consent import sync_consent
-from pipeline.run import Result
+from pipeline.carried_out import Result
 from tests.delivery.world import contact_of, row_of, rows_of
 from tests.flows.world import request_of
 

@@ -19,7 +19,7 @@ from sample_data import generate
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pipeline.run import Result
+    from pipeline.carried_out import Result
     from sample_data.sample import Sample
 
 MAPPINGS: Final = generate.FOLDER.parent / "mappings"

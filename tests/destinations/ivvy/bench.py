@@ -21,8 +21,8 @@ from tests.delivery.world import FAST, read_csv
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from pipeline.carried_out import Result
     from pipeline.job import Job
-    from pipeline.run import Result
     from pipeline.sandbox.journal import Entry
     from pipeline.sandbox.server import Sandbox
 

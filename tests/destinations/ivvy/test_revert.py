@@ -17,7 +17,7 @@ from tests.delivery.world import FAST
 from .bench import NEWS, contact, row
 
 if TYPE_CHECKING:
-    from pipeline.run import Result
+    from pipeline.carried_out import Result
 
     from .bench import Account
 

@@ -12,7 +12,7 @@ from pipeline.erasure import forgetting
 from .bench import consent, row
 
 if TYPE_CHECKING:
-    from pipeline.run import Result
+    from pipeline.carried_out import Result
 
     from .bench import Site
 
