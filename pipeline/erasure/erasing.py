@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -137,7 +138,7 @@ def _at_address(folder: RunFolder, manifest: Manifest, job: Job, person: Person,
 
 def erase(traced: Traced, context: Context, ledger: Ledger) -> None:
     """Takes the records' data out of the folder, and writes its reports again. Doing it again goes on."""
-    folder, manifest = traced.folder, traced.manifest
+    folder, manifest, perform = traced.folder, traced.manifest, context.perform
     untouched = manifest.erased == ERASING or folder.sealed_hash(manifest) == (manifest.erased or manifest.plan_hash)
     if untouched:
         folder.write_manifest(manifest.model_copy(update={"erased": ERASING}))
@@ -145,20 +146,29 @@ def erase(traced: Traced, context: Context, ledger: Ledger) -> None:
     for file in folder.path.rglob("*.tmp"):  # of a process that was killed
         file.unlink()
     for file in sorted(folder.path.glob("source/*/*.parquet")):
-        rows = pl.read_parquet(file)
-        if not rows.filter(mine).is_empty():
-            folder.write_parquet(file, rows.filter(~mine))
-    _erase_malformed(folder, traced.records)
+        perform(f"clear source/{file.parent.name}/{file.name}", partial(_erase_source, folder, file, mine))
+    perform(f"clear source/{MALFORMED}", partial(_erase_malformed, folder, traced.records))
     for file in traced.plan():
-        plan = pl.read_parquet(file)
-        if not plan.filter(mine).is_empty():
-            is_digests = file.name.startswith("permissions-")  # of addresses, and of use to nothing but sending
-            folder.write_parquet(file, plan.filter(~mine) if is_digests else plan.with_columns(_emptied(plan, mine)))
+        perform(f"clear plan/{file.name}", partial(_erase_plan, folder, file, mine))
     if not untouched:
-        reports.erase(folder, traced.records, traced.person.identities | traced.person.addresses)
+        words = traced.person.identities | traced.person.addresses
+        perform("clear the reports", partial(reports.erase, folder, traced.records, words))
         return
     sealed = manifest.model_copy(update={"erased": folder.sealed_hash(manifest)})
-    _report(Run(folder, sealed, traced.job, context, ledger))
+    perform("write the reports again", partial(_report, Run(folder, sealed, traced.job, context, ledger)))
+
+
+def _erase_source(folder: RunFolder, file: Path, mine: pl.Expr) -> None:
+    rows = pl.read_parquet(file)
+    if not rows.filter(mine).is_empty():
+        folder.write_parquet(file, rows.filter(~mine))
+
+
+def _erase_plan(folder: RunFolder, file: Path, mine: pl.Expr) -> None:
+    plan = pl.read_parquet(file)
+    if not plan.filter(mine).is_empty():
+        is_digests = file.name.startswith("permissions-")  # of addresses, and of use to nothing but sending
+        folder.write_parquet(file, plan.filter(~mine) if is_digests else plan.with_columns(_emptied(plan, mine)))
 
 
 def _erase_malformed(folder: RunFolder, records: frozenset[int]) -> None:

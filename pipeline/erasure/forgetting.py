@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
@@ -107,17 +108,19 @@ def _forget(identity: str, context: Context, ledger: Ledger) -> Erasure:
             "folders, and forget it then; nothing was removed"
         )
     shared = _shared(tables, person)
+    perform = context.perform
     list_of.add(person.identities | person.addresses)
     for found in traced:
-        ledger_erasing.erase(ledger, found.folder.run_id, found.records)
+        run_id = found.folder.run_id
+        perform(f"clear the ledger of {run_id}", partial(ledger_erasing.erase, ledger, run_id, found.records))
         erase(found, context, ledger)
     telling = {text for text in person.identities | person.addresses if len(text) >= TELLING}
-    ledger_erasing.erase_mentions(ledger, telling)
+    perform("clear the ledger of mentions", partial(ledger_erasing.erase_mentions, ledger, telling))
     for path in audited:
-        audits.clear(path, person.named())
+        perform("clear an audit", partial(audits.clear, path, person.named()))
     for path in kept:
-        _clear(path, person)
-    ledger_erasing.compact(ledger)
+        perform("clear a table", partial(_clear, path, person))
+    perform("compact the ledger", partial(ledger_erasing.compact, ledger))
     return Erasure(
         runs=tuple(found.folder.run_id for found in traced),
         records=sum(len(found.records) for found in traced),

@@ -12,12 +12,12 @@ import pytest
 
 from pipeline import run, verifying
 from pipeline.context import Request
-from pipeline.erasure import erasing, forgetting
+from pipeline.erasure import forgetting
 from pipeline.errors import RunFolderError, UsageError
 from pipeline.evidence.proving import prove
 from pipeline.run_folder import RunFolder
 
-from .world import World, contact_of, contacts_of, key_of, read_csv, row_of, rows_of
+from .world import World, contact_of, contacts_of, key_of, read_csv, row_of, rows_of, stopped_before
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -248,39 +248,25 @@ def test_whoever_is_meant_must_be_clear(world: World) -> None:
     assert holding(world, (key_of(2),)) != []
 
 
-STEPS: Final = ("ledger_erasing.erase", "erase", "_clear", "ledger_erasing.compact")
+STEPS: Final = ("clear the ledger of ", "clear plan/", "clear a table", "compact the ledger")
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_what_was_stopped_halfway_goes_on_when_run_again(
-    world: World, monkeypatch: pytest.MonkeyPatch, step: str
-) -> None:
+def test_what_was_stopped_halfway_goes_on_when_run_again(world: World, step: str) -> None:
     """Whatever it had done before it was stopped."""
     told(world)
-
-    def stopped(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patched:
-        patched.setattr(f"pipeline.erasure.forgetting.{step}", stopped)
-        with pytest.raises(KeyboardInterrupt):
-            forgetting.forget(IDENTITY, world.context())
+    with pytest.raises(KeyboardInterrupt):
+        forgetting.forget(IDENTITY, world.context(perform=stopped_before(step)))
     forgetting.forget(IDENTITY, world.context())
     assert holding(world) == []
     assert forgetting.forget(IDENTITY, world.context()).runs == ()
 
 
-def test_a_run_that_was_cleared_in_part_is_cleared_to_the_end(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_that_was_cleared_in_part_is_cleared_to_the_end(world: World) -> None:
     """Its plan is sealed again only then; until then it says what to do."""
     first = told(world)
-
-    def stopped(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patched:
-        patched.setattr(erasing, "_report", stopped)
-        with pytest.raises(KeyboardInterrupt):
-            forgetting.forget(IDENTITY, world.context())
+    with pytest.raises(KeyboardInterrupt):
+        forgetting.forget(IDENTITY, world.context(perform=stopped_before("write the reports again")))
     with pytest.raises(RunFolderError, match="is being forgotten"):
         world.report(first)
     forgetting.forget(IDENTITY, world.context())

@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from pipeline import run
-from pipeline.context import Context, Request
+from pipeline.context import Context, Perform, Request, T
 from pipeline.settings import Settings
 from pipeline.transport import Patience
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from pipeline.carried_out import Result
@@ -232,3 +232,14 @@ class World:
         [(_, consent)] = self.stored()[key]
         status: str | None = consent.get("channels", {}).get(channel)
         return status
+
+
+def stopped_before(step: str) -> Perform:
+    """Performs steps as ever until one whose name begins with `step`: there Ctrl-C is pressed."""
+
+    def perform(name: str, action: Callable[[], T], /) -> T:
+        if name.startswith(step):
+            raise KeyboardInterrupt
+        return action()
+
+    return perform

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -10,12 +11,11 @@ import pytest
 from pipeline.erasure import forgetting
 from pipeline.evidence import telling
 from pipeline.evidence.proving import prove
-from pipeline.run_folder import RunFolder
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from .bench import Site
+
+from tests.delivery.world import stopped_before
 
 from .bench import row
 
@@ -83,21 +83,15 @@ def test_an_address_takes_the_others_of_its_record_along(site: Site) -> None:
     assert site.outcomes(result)["7"]["withheld"] == "EMAIL: forgotten; SMS: forgotten"
 
 
-@pytest.mark.parametrize("step", ["forgetting._clear", "erasing._report", "ledger.erase_mentions"])
+@pytest.mark.parametrize("step", ["clear a table", "write the reports again", "clear the ledger of mentions"])
 @pytest.mark.parametrize("named", ["1", "ann1@example.com"])
 def test_an_erasure_that_was_stopped_takes_the_other_addresses_along_when_run_again(
-    site: Site, monkeypatch: pytest.MonkeyPatch, step: str, named: str
+    site: Site, step: str, named: str
 ) -> None:
     """Though the run that told of them is cleared by then."""
     site.sync(row(1, **PHONE), row(2))
-
-    def stopped(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patched:
-        patched.setattr(f"pipeline.erasure.{step}", stopped)
-        with pytest.raises(KeyboardInterrupt):
-            forgetting.forget(named, site.context())
+    with pytest.raises(KeyboardInterrupt):
+        forgetting.forget(named, replace(site.context(), perform=stopped_before(step)))
     assert holding(site, "+12125550187") != set()
     forgetting.forget(named, site.context())
     assert holding(site, "ann1@example.com", "+12125550187", "212 555 0187") == set()
@@ -106,22 +100,11 @@ def test_an_erasure_that_was_stopped_takes_the_other_addresses_along_when_run_ag
 
 @pytest.mark.parametrize("named", ["AA-77", "ann1@example.com"])
 @pytest.mark.parametrize("file", ["items", "opt_outs", "addresses", "records"])
-def test_a_plan_that_was_cleared_in_part_is_cleared_to_the_end(
-    site: Site, monkeypatch: pytest.MonkeyPatch, file: str, named: str
-) -> None:
+def test_a_plan_that_was_cleared_in_part_is_cleared_to_the_end(site: Site, file: str, named: str) -> None:
     """Whichever of its files was the next, and whatever the person was named by."""
     site.sync(row(1, **(PHONE | {"sms": "N", "id": "AA-77"})), row(2))
-    write = RunFolder.write_parquet
-
-    def stopped(folder: RunFolder, path: Path, frame: pl.DataFrame) -> None:
-        if path.name.startswith(file):
-            raise KeyboardInterrupt
-        write(folder, path, frame)
-
-    with monkeypatch.context() as patched:
-        patched.setattr(RunFolder, "write_parquet", stopped)
-        with pytest.raises(KeyboardInterrupt):
-            forgetting.forget(named, site.context())
+    with pytest.raises(KeyboardInterrupt):
+        forgetting.forget(named, replace(site.context(), perform=stopped_before(f"clear plan/{file}-")))
     forgetting.forget(named, site.context())
     assert holding(site, "AA-77", "ann1@example.com", "+12125550187", "212 555 0187") == set()
     assert holding(site, "ann2@example.com") != set()
