@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 import threading
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 import httpx
 import tenacity
 
+from pipeline.answer_limit import limit
 from pipeline.destinations.interface import Kind, Reply, Verdict
 from pipeline.errors import Refused, Unreachable
 from pipeline.pacing import Pacer, wait
@@ -81,6 +81,7 @@ class Transport:
         """This thread's client: threads that share a pool of connections spend a third of their time on its lock."""
         if not hasattr(self._own, "client"):
             self._own.client = self.make_client()
+            self._own.client.event_hooks["response"].append(limit)
             self._clients.append(self._own.client)
         client: httpx.Client = self._own.client
         return client
@@ -129,14 +130,17 @@ class Transport:
         status: int | None = None
         try:
             response = self._exchange(request)
+            status = response.status_code
+            verdict = self.classify(response)
         except httpx.RequestError as error:
             # The text of a protocol error may repeat a header, and the key is one.
             said = type(error).__name__ if isinstance(error, httpx.LocalProtocolError) else str(error)
             verdict = Verdict(Kind.RETRY, type(error).__name__, said or type(error).__name__)
             reply = Reply(verdict, {}, unclear=not isinstance(error, NOT_SENT))
+        except RecursionError:
+            verdict = Verdict(Kind.RETRY, "unreadable", "the answer has more levels than any that is documented")
+            reply = Reply(verdict, {}, unclear=True)
         else:
-            status = response.status_code
-            verdict = self.classify(response)
             if verdict.retry_after_seconds is None:
                 verdict = _with_retry_after(verdict, response.headers.get("retry-after"), at)
             reply = Reply(verdict, _body(response), unclear=verdict.kind is Kind.RETRY)
@@ -206,7 +210,7 @@ class _Trial:
 def _body(response: httpx.Response) -> Any:
     try:
         return response.json()
-    except (json.JSONDecodeError, UnicodeDecodeError):
+    except (ValueError, RecursionError):  # no JSON, or a number or a nesting that nobody reads
         return {}
 
 

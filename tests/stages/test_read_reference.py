@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,7 +101,10 @@ class Reference:
             place = (record, first_line + index)
             if len(line) > self.record_bytes:
                 shown = line[: min(4096, self.record_bytes)].decode(errors="replace")
-                self.malformed.append((*place, "record_too_long", shown, None, None))
+                # What may be half a word at the cut is left out, and the text says that it was cut.
+                shown = re.sub(r'[^\s,;|"]{1,320}\Z', "", shown)
+                said = f"{shown}… (more than {self.record_bytes} bytes)"
+                self.malformed.append((*place, "record_too_long", said, None, None))
                 index += 1
                 continue
             last, found = self.last_line(index)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import json
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Final
@@ -82,6 +81,6 @@ def _date_of(response: httpx.Response) -> datetime | None:
 def _stale(response: httpx.Response) -> bool:
     try:
         body = response.json()
-    except (json.JSONDecodeError, UnicodeDecodeError):
+    except (ValueError, RecursionError):
         return False
     return isinstance(body, dict) and body.get("specificCode") == wire.STALE

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import struct
 import zipfile
 import zlib
 from contextlib import contextmanager
@@ -19,7 +20,14 @@ if TYPE_CHECKING:
 
 _GZIP_MAGIC: Final = b"\x1f\x8b"
 _ZIP_MAGIC: Final = b"PK"
-_UNPACKING_ERRORS: Final = (gzip.BadGzipFile, EOFError, zlib.error, zipfile.BadZipFile, NotImplementedError)
+_UNPACKING_ERRORS: Final = (
+    *(gzip.BadGzipFile, EOFError, zlib.error, zipfile.BadZipFile, NotImplementedError, RuntimeError, KeyError),
+    *(struct.error, ValueError),
+)
+"""What the two modules raise for archives that were damaged, or made to do damage."""
+_UNPACKED: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""Of the other methods the module unpacks as much as there is, in one go."""
+LONGEST_NAME: Final = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +45,7 @@ class Container:
 
     @property
     def name(self) -> str:
-        return f"{self.path.name}/{self.member}" if self.member else self.path.name
+        return f"{self.path.name}/{_shown(self.member)}" if self.member else self.path.name
 
     @property
     def suffix(self) -> str:
@@ -67,8 +75,9 @@ class Container:
                     unpacked += len(block)
                     if self.packing != "plain" and unpacked > allowed:
                         raise ExportError(
-                            f"{self.name}: unpacks to more than {self.limits.expansion} times its size, which no "
-                            "export of contacts does; unpack it yourself and name the file inside if it is right"
+                            f"{self.name}: unpacks to more than {self.limits.expansion} times its size "
+                            f"({allowed:,} bytes are allowed), which no export of contacts does; unpack it yourself "
+                            "and name the file inside if it is right"
                         )
                     yield block
         except _UNPACKING_ERRORS as error:
@@ -110,18 +119,41 @@ def open_container(path: Path, limits: Limits) -> Container:
         packing = "gzip"
     elif magic == _ZIP_MAGIC and (path.suffix.lower() in {".zip", ".xlsx"} or zipfile.is_zipfile(path)):
         packing = "zip"
-        member, is_workbook = _only_member(path)
+        member, is_workbook = _only_member(path, limits)
     elif path.suffix.lower() in {".gz", ".gzip", ".zip"}:
         raise ExportError(f"{path.name}: is not a {path.suffix[1:]} file by its content; check the name, export again")
     return Container(path, packing, member, is_workbook, status.st_size, status.st_mtime_ns, limits)
 
 
-def _only_member(path: Path) -> tuple[str, bool]:
+class _Directory:
+    """A zip as far as its list of files, which is read in one go and so must be small."""
+
+    def __init__(self, file: IO[bytes], path: Path, limits: Limits) -> None:
+        self._file, self._path, self._most = file, path, limits.directory_bytes
+        self.tell, self.seekable, self.close = file.tell, file.seekable, file.close
+
+    def read(self, count: int = -1) -> bytes:
+        content = self._file.read(min(count, self._most + 1) if count >= 0 else self._most + 1)
+        if len(content) > self._most:
+            raise ExportError(
+                f"{self._path.name}: its list of the files inside is larger than {self._most:,} bytes, and an export "
+                "is one file; unpack it and name the file that is the export"
+            )
+        return content
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        return self._file.seek(offset, whence)
+
+
+def _only_member(path: Path, limits: Limits) -> tuple[str, bool]:
     """The name of the one file in the zip, and whether the zip is an Excel workbook."""
     try:
-        with zipfile.ZipFile(path) as archive:
+        with (
+            path.open("rb") as file,
+            zipfile.ZipFile(cast("IO[bytes]", _Directory(file, path, limits))) as archive,
+        ):
             entries = [entry for entry in archive.infolist() if not entry.is_dir() and not _is_litter(entry.filename)]
-    except (zipfile.BadZipFile, NotImplementedError) as error:
+    except _UNPACKING_ERRORS as error:
         raise _broken(path.name, "zip", error) from error
     names = [entry.filename for entry in entries]
     if "[Content_Types].xml" in names:
@@ -129,11 +161,22 @@ def _only_member(path: Path) -> tuple[str, bool]:
     if not names:
         raise ExportError(f"{path.name}: has no file inside; pack the export into it")
     if len(names) > 1:
-        listed = ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
+        listed = ", ".join(map(_shown, names[:5])) + (", …" if len(names) > 5 else "")
         raise ExportError(f"{path.name}: has {len(names)} files inside ({listed}); unpack it and name one of them")
     if entries[0].flag_bits & 0x1:
         raise ExportError(f"{path.name}: is protected by a password; unpack it and name the file inside")
+    if entries[0].compress_type not in _UNPACKED:
+        raise ExportError(
+            f"{path.name}: {_shown(names[0])} is packed by method {entries[0].compress_type}, and only stored and "
+            "deflated files are read; unpack it and name the file inside"
+        )
     return names[0], False
+
+
+def _shown(member: str) -> str:
+    """The name of a file in an archive: whoever made it may have put anything there."""
+    plain = "".join(letter if letter.isprintable() else "?" for letter in member[:LONGEST_NAME])
+    return plain + "…" * (len(member) > LONGEST_NAME)
 
 
 def _is_litter(member: str) -> bool:

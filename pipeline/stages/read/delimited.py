@@ -28,7 +28,7 @@ def open_delimited(container: Container, source: SourceOptions, delimiter: str) 
             f"{container.name}: the delimiter {delimiter!r} cannot be used; "
             "`delimiter:` is one ASCII character, neither a quote nor a line end"
         )
-    header = read_header(container.name, sample(container, source.encoding), delimiter)
+    header = read_header(container, sample(container, source.encoding), delimiter)
     return Export(header.columns, container, partial(_read, container, source.encoding, delimiter, header))
 
 

@@ -45,7 +45,9 @@ MALFORMED_SCHEMA: Final = pl.Schema(
     }
 )
 RAW_BYTES: Final = 4096
-"""How much of a record that is too long is kept as its raw text."""
+"""How much of a record that is too long is looked at."""
+_TORN: Final = r'[^\s,;|"]{1,320}$'
+"""What may be half an address at the end of a text that was cut."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +56,8 @@ class Chunk:
 
     `records`: RECORD (from 1 over all data records, the malformed included) and LINE (physical line, from 1, where it
     starts) as Int64, then the export's columns as String: the text as it is, an empty or missing field is "".
-    `malformed`: MALFORMED_SCHEMA; `reason` is a Flaw, `raw` the text as far as it can be decoded, `expected` and
-    `found` count fields and are null where the number of fields is not what is wrong.
+    `malformed`: MALFORMED_SCHEMA; `reason` is a Flaw, `raw` the text as far as it can be decoded (where it is long: its
+    beginning and its length), `expected` and `found` count fields and are null where their number is not what is wrong.
     """
 
     records: pl.DataFrame
@@ -90,15 +92,63 @@ class Export:
     def chunks(self) -> Iterator[Chunk]:
         """All records in the order of the file; each call reads it anew.
 
-        Raises ExportError on the way where an archive turns out to be broken or the file changed since it was opened:
-        what was read until then must not be used.
+        Raises ExportError on the way where an archive turns out to be broken, too much is malformed, or the file
+        changed since it was opened: what was read until then must not be used.
         """
-        yield from self.read_chunks()
+        apart = _Malformed(self.container)
+        for chunk in self.read_chunks():
+            yield Chunk(chunk.records, apart.kept(chunk.malformed))
         self.container.require_unchanged()
 
 
-def check_header(name: str, header: tuple[str, ...]) -> tuple[str, ...]:
-    """The header itself; raises ExportError for a column that has no name, another's name, or a reserved one."""
+class _Malformed:
+    """Keeps what is malformed in an export small: how many records, and how much of each one's text."""
+
+    def __init__(self, container: Container) -> None:
+        self._name, self._limits = container.name, container.limits
+        self._count = self._bytes = 0
+        self._first_line: int | None = None
+
+    def kept(self, malformed: pl.DataFrame) -> pl.DataFrame:
+        """The records of a chunk with their raw texts cut. Raises ExportError where there are too many."""
+        if malformed.is_empty():
+            return malformed
+        limits = self._limits
+        if self._first_line is None:
+            self._first_line = int(malformed.item(0, "line"))
+        self._count += malformed.height
+        if self._count > limits.malformed_records:
+            raise ExportError(
+                f"{self._name}: line {malformed.item(-1, 'line')}: {self._count:,} records up to here are malformed "
+                f"(the first in line {self._first_line}), and an export may have {limits.malformed_records:,} of them; "
+                "compare the mapping's `source` with the file, or export again"
+            )
+        longest = limits.raw_characters if self._bytes < limits.raw_total_bytes else limits.raw_least_characters
+        raw, is_too_long = pl.col("raw"), pl.col("reason") == Flaw.RECORD_TOO_LONG
+        start = raw.str.slice(0, longest).str.replace(_TORN, "")
+        cut = malformed.with_columns(
+            pl.when(is_too_long)
+            .then(pl.format("{}… (more than {} bytes)", start, pl.lit(limits.record_bytes)))
+            .when(raw.str.len_chars() > longest)
+            .then(pl.format("{}… ({} bytes)", start, raw.str.len_bytes()))
+            .otherwise(raw)
+            .alias("raw")
+        )
+        self._bytes += int(cut.get_column("raw").str.len_bytes().sum())
+        return cut
+
+
+def check_header(container: Container, header: tuple[str, ...]) -> tuple[str, ...]:
+    """The header itself; raises ExportError for a column that has no name, another's name, or a reserved one.
+
+    And for too many columns.
+    """
+    name, most = container.name, container.limits.columns
+    if len(header) > most:
+        raise ExportError(
+            f"{name}: the header has {len(header):,} columns, and an export may have {most:,}; "
+            "export the columns that the mapping needs, or look whether the first line is a header"
+        )
     first_place: dict[str, int] = {}
     for number, column in enumerate(header, start=1):
         if not column.strip():

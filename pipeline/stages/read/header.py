@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from pipeline.errors import ExportError
 from pipeline.stages.read.encoding import SAMPLE_BYTES
 from pipeline.stages.read.export import check_header
 from pipeline.stages.read.tokens import End, Tokenizer
+
+if TYPE_CHECKING:
+    from pipeline.stages.read.container import Container
 
 _DELIMITERS: Final = (";", "\t", ",", "|")
 
@@ -23,9 +26,9 @@ class Header:
     lines: int
 
 
-def read_header(name: str, sample: bytes, delimiter: str) -> Header:
+def read_header(container: Container, sample: bytes, delimiter: str) -> Header:
     """Read the first record that is not blank; raises ExportError where it cannot name the columns."""
-    tokenizer = Tokenizer(delimiter)
+    name, tokenizer = container.name, Tokenizer(delimiter)
     size_bytes, lines, text = 0, 0, b""
     for line in re.findall(rb"[^\n]*\n|[^\n]+\Z", sample):
         size_bytes += len(line)
@@ -38,7 +41,7 @@ def read_header(name: str, sample: bytes, delimiter: str) -> Header:
         if tokens.end is End.WHOLE:
             columns = tuple(tokens.fields)
             _refuse_other_delimiter(name, columns, delimiter)
-            return Header(check_header(name, columns), size_bytes, lines)
+            return Header(check_header(container, columns), size_bytes, lines)
         if tokens.end is End.BADLY_QUOTED:
             raise ExportError(
                 f"{name}: line {lines}: a quoted column name goes on after its closing quote; correct the header"
@@ -46,7 +49,8 @@ def read_header(name: str, sample: bytes, delimiter: str) -> Header:
     if sample and not text:
         raise ExportError(f"{name}: has only blank lines; export again")
     raise ExportError(
-        f"{name}: the header does not end within the first {SAMPLE_BYTES} bytes; look for a quote that is left open"
+        f"{name}: line {max(lines, 1)}: the header does not end within the first {SAMPLE_BYTES:,} bytes; "
+        "look for a quote that is left open, for line ends, and whether this is an export at all"
     )
 
 

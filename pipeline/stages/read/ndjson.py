@@ -32,17 +32,19 @@ def open_ndjson(container: Container, source: SourceOptions) -> Export:
             f"{container.name}: has no JSON object in a line of its own at its beginning; "
             "export one object a line, or say another `format:`"
         )
-    header = check_header(container.name, tuple(keys))
+    header = check_header(container, tuple(keys))
     return Export(header, container, partial(_read, container, source.encoding, header))
 
 
 def _read(container: Container, encoding: Encoding, header: tuple[str, ...]) -> Iterator[Chunk]:
     limits = container.limits
     lines = LineReader(utf8_blocks(container, encoding, limits.chunk_bytes), limits)
+    most = max(1, limits.chunk_cells // len(header))
     record, line, is_last = 0, 0, False
     while not is_last:
         text, is_last = lines.read(b"")
-        rows, slips = [], []
+        rows: list[tuple[int | str, ...]] = []
+        slips: list[tuple[int | str | None, ...]] = []
         for raw in text.removesuffix(b"\n").split(b"\n") if text else ():
             line += 1
             if not raw.strip():
@@ -55,11 +57,20 @@ def _read(container: Container, encoding: Encoding, header: tuple[str, ...]) -> 
                 slips.append((record, line, fields, shown, None, None))
             else:
                 rows.append((record, line, *fields))
+            if len(rows) == most:
+                yield _chunk(rows, slips, header)
+                rows, slips = [], []
         if rows or slips:
-            yield Chunk(
-                pl.DataFrame(rows, schema=records_schema(header), orient="row"),
-                pl.DataFrame(slips, schema=MALFORMED_SCHEMA, orient="row"),
-            )
+            yield _chunk(rows, slips, header)
+
+
+def _chunk(
+    rows: list[tuple[int | str, ...]], slips: list[tuple[int | str | None, ...]], header: tuple[str, ...]
+) -> Chunk:
+    return Chunk(
+        pl.DataFrame(rows, schema=records_schema(header), orient="row"),
+        pl.DataFrame(slips, schema=MALFORMED_SCHEMA, orient="row"),
+    )
 
 
 def _fields(raw: bytes, header: tuple[str, ...], record_bytes: int) -> list[str] | Flaw:

@@ -38,18 +38,33 @@ class SourceOptions:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much is held in memory at once.
-
-    `chunk_bytes` are read at a time and become one chunk, or several of up to about `chunk_lines`. A record of more
-    than `record_bytes` (as UTF-8) is malformed. An archive may unpack to `expansion` times its size, and to
-    `expansion_floor_bytes` in any case.
-    """
+    """What a file may be, so that reading it takes little memory whatever is in it."""
 
     chunk_bytes: int = 8 * 1024 * 1024
+    """Read at a time; they become one chunk, or several."""
     chunk_lines: int = 250_000
+    """About so many lines are a chunk at most."""
+    chunk_cells: int = 4_000_000
+    """And so many cells, where a cell may take no byte of the file: a key that a JSON object leaves out."""
+    columns: int = 4_000
+    """A system's widest exports have some hundreds; more are data where a header should be."""
     record_bytes: int = 2 * 1024 * 1024
+    """A longer record (as UTF-8) is malformed: no contact takes a thousandth of it."""
+    malformed_records: int = 2_000_000
+    """An export with more of them is not read on: it is not what the mapping says it is."""
+    raw_characters: int = 4096
+    """Of a malformed record so much is kept as its raw text."""
+    raw_total_bytes: int = 64 * 1024 * 1024
+    """When malformed records took so much, of each further one only `raw_least_characters` are kept."""
+    raw_least_characters: int = 200
     expansion: int = 200
+    """An archive may unpack to so many times its size (text of contacts packs some 4 to 20 times) ..."""
     expansion_floor_bytes: int = 64 * 1024 * 1024
+    """... and to so much in any case."""
+    directory_bytes: int = 1024 * 1024
+    """A zip's list of the files inside: an export is one file."""
+    footer_bytes: int = 16 * 1024 * 1024
+    """A Parquet file's description of itself."""
 
 
 DEFAULT_LIMITS: Final = Limits()
