@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from pipeline import mapping_file as mf
 from pipeline import suppression
+from pipeline.figures import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
 
 LONGEST_WORD = 20
 FEWEST_DIGITS = 5
+SHOWN_VALUES: Final = 10
+KEPT_VALUES: Final = 10_000
+"""Of a column so many unlisted values are told apart: one that holds something else than consents has millions."""
+OTHERS: Final = "others"
 
 
 @dataclass(slots=True)
@@ -77,14 +82,19 @@ def _against_export(file: MappingFile, path: Path, checked: Checked) -> None:
         for column, cells in listed.items():
             for value, count in chunk.records.get_column(column).str.strip_chars().value_counts().iter_rows():
                 if (value or "") not in blank and value.lower() not in cells:
-                    unlisted[column][value] += count
-    checked.looked_at.append(f"{path}: {read:,} records")
+                    found, said = unlisted[column], _said(value)
+                    found[said if said in found or len(found) < KEPT_VALUES else OTHERS] += count
+    checked.looked_at.append(f"{path}: {counted(read, 'record')}")
     if malformed:
-        checked.warnings.append(f"{malformed:,} records are malformed and would be rejected")
+        are = "is" if malformed == 1 else "are"
+        checked.warnings.append(f"{counted(malformed, 'record')} {are} malformed and would be rejected")
     for column, values in unlisted.items():
-        for value, count in values.most_common(10):
-            said = f"{value!r}" if _is_a_word(value) else f"text of {len(value)} characters"
+        for said, count in values.most_common(SHOWN_VALUES):
             checked.warnings.append(f"column '{column}': {count:,} cells are {said}, which `values` does not list")
+
+
+def _said(cell: str) -> str:
+    return f"{cell!r}" if _is_a_word(cell) else f"text of {len(cell)} characters"
 
 
 def _is_a_word(cell: str) -> bool:

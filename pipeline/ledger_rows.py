@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from pipeline.destinations.interface import Delivery, Exceptional
 from pipeline.model import BatchState, Outcome, Reason
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 BatchKey = tuple[int, int]
 """(shard, batch)"""
+LONGEST_MESSAGE: Final = 1000
+"""Of what a destination says of a record so much is kept; a bug of a vendor's may answer with pages for each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,7 @@ class BatchRow:
 def settled_row(run_id: str, settlement: Settlement) -> dict[str, Any]:
     shard, batch = settlement.key
     delivery = settlement.delivery
-    said = [[e.record, e.outcome, e.reason, e.message] for e in delivery.exceptional]
+    said = [[e.record, e.outcome, e.reason, e.message[:LONGEST_MESSAGE]] for e in delivery.exceptional]
     return {
         "of_run": run_id,
         "of_shard": shard,

@@ -54,6 +54,7 @@ __all__ = [
 ]
 
 MAX_BYTES: Final = 1024 * 1024
+"""Some hundred times the longest mapping that people have written."""
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 
 
@@ -91,7 +92,8 @@ def load(path: Path) -> MappingFile:
 def read(content: bytes, path: Path) -> MappingFile:
     """Reads a mapping from the bytes of a file; `path` is for messages. Raises MappingErrors."""
     if len(content) > MAX_BYTES:
-        raise MappingErrors([_error(path, (), f"the file is larger than {MAX_BYTES} bytes; is it a mapping?", None)])
+        problem = f"the file is larger than the {MAX_BYTES:,} bytes that a mapping may have; is it one?"
+        raise MappingErrors([_error(path, (), problem, None)])
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -16,6 +16,7 @@ from pipeline.model import Column, Operation, Outcome
 from pipeline.rejects import MALFORMED, REJECT_COLUMNS
 from pipeline.run_folder import RunFolder
 from pipeline.sealing import Planned
+from pipeline.shard_limit import ShardLimit
 from pipeline.stages import opt_outs, permissions, records, suppress
 from pipeline.stages.batch import MIXED_PHASE, OPT_OUT_PHASE, batch
 from pipeline.stages.forgotten import without_rest
@@ -94,11 +95,13 @@ def read(draft: Draft, context: Context) -> int:
     """Reads the export into the shards' folders; returns the number of its records, malformed ones included."""
     malformed: list[pl.DataFrame] = []
     read = 0
+    room = ShardLimit(draft.origin.path, context.settings.consent_sync_max_shard_records)
     for number, chunk in enumerate(draft.export.chunks() if draft.export else ()):
         context.check_stop()
         read += chunk.records.height + chunk.malformed.height
         malformed.append(chunk.malformed)
         for shard, rows in _by_shard(chunk.records, draft):
+            room.take(shard, rows.height)
             draft.folder.write_parquet(draft.folder.source(shard) / f"{number:05d}.parquet", rows)
         context.progress("read", read, None)
     apart = pl.concat(malformed) if malformed else None

@@ -15,6 +15,7 @@ Folders are 0700 and files 0600: they hold identities and values as they are.
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import json
 import os
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
 
 FOLDER_MODE: Final = 0o700
 FILE_MODE: Final = 0o600
+CSV_ROWS: Final = 100_000
+"""Written at a time."""
 MANIFEST: Final = "manifest.json"
 ERASING: Final = "erasing"
 SINCE: Final = {"status", "finished_at", "plan_hash", "erased", "suppression_since"}
@@ -170,7 +173,16 @@ class RunFolder:
 
     def write_csv(self, name: str, frame: pl.DataFrame, delimiter: str = ",", encoding: str = "utf-8") -> Path:
         """Writes a frame as CSV; a character that the encoding lacks becomes `?`."""
-        return self.write_bytes(name, frame.write_csv(separator=delimiter).encode(encoding, errors="replace"))
+        path, encoder = self.path / name, codecs.getincrementalencoder(encoding)(errors="replace")
+        with storing(path):
+            temporary = path.with_suffix(path.suffix + ".tmp")
+            temporary.touch(mode=FILE_MODE)
+            with temporary.open("wb") as file:
+                for begin in range(0, max(1, frame.height), CSV_ROWS):
+                    rows = frame.slice(begin, CSV_ROWS)
+                    file.write(encoder.encode(rows.write_csv(separator=delimiter, include_header=begin == 0)))
+            temporary.replace(path)
+        return path
 
     def read_plan(
         self, kind: str, shard: int, rows: pl.Expr | None = None, without: Sequence[str] = ()

@@ -12,6 +12,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from pipeline.errors import SettingsError
 
+ENVIRONMENT: Final = ".env"
+MAX_BYTES: Final = 256 * 1024
+"""Of `.env`: it is read as a whole, and holds a line for each setting."""
 OPT_OUT_LIMITS: Final = (2, 5, 10)
 """Business days that laws give."""
 
@@ -19,7 +22,7 @@ OPT_OUT_LIMITS: Final = (2, 5, 10)
 class Settings(BaseSettings):
     """Each field is the environment variable of the same name in capitals. Secrets never leave it but to be sent."""
 
-    model_config = SettingsConfigDict(env_file=".env", extra="ignore", env_ignore_empty=True)
+    model_config = SettingsConfigDict(env_file=ENVIRONMENT, extra="ignore", env_ignore_empty=True)
 
     acoustic_connect_url: AnyHttpUrl | None = None
     acoustic_connect_api_key: SecretStr | None = None
@@ -33,6 +36,8 @@ class Settings(BaseSettings):
     consent_sync_database_url: SecretStr | None = None
     consent_sync_attempts: Annotated[int, Field(ge=1)] = 6
     """How often one request is tried while the destination gives no usable answer."""
+    consent_sync_max_shard_records: Annotated[int, Field(ge=1)] = 10_000_000
+    """Records that are planned at once, at some 2 GB of memory for a million; an export with more is refused."""
     consent_sync_opt_out_limit_days: int = 10
     """Business days within which an opt-out must have reached the destination."""
 
@@ -60,8 +65,18 @@ class Settings(BaseSettings):
     @classmethod
     def load(cls) -> Settings:
         """Raises SettingsError for a value that cannot be used; the value itself is not repeated."""
+        file = Path(ENVIRONMENT)
         try:
+            if file.is_file() and (size := file.stat().st_size) > MAX_BYTES:
+                raise SettingsError(
+                    f"{file}: is {size:,} bytes large, and {MAX_BYTES:,} are allowed; it holds one setting a line, "
+                    "such as `IVVY_URL=https://...`"
+                )
             return cls()
+        except UnicodeDecodeError as error:
+            raise SettingsError(f"{file}: byte {error.start + 1} is not UTF-8; save it as UTF-8") from None
+        except OSError as error:
+            raise SettingsError(f"{file}: cannot be read ({error.strerror or error}); check its permissions") from None
         except ValidationError as error:
             said = "; ".join(f"{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors(include_input=False))
             raise SettingsError(f"a setting cannot be used: {said}; correct it in the environment or in .env") from None

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-import re
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,22 +12,15 @@ from pydantic import BaseModel, ConfigDict
 
 from pipeline.errors import MappingErrors
 from pipeline.model import Channel
+from pipeline.suppression_text import ENDING, ListText, Unusable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from typing import BinaryIO
-
-    import polars as pl
-
     from pipeline.mapping_file import MappingFile, SuppressionList
     from pipeline.run_folder import Manifest
     from pipeline.stages.suppress import Entries, Listed
 
-CHUNK_BYTES: Final = 8 * 1024 * 1024
 SKEW: Final = timedelta(days=1)
 """How far in the future a list may be dated: clocks and time zones differ."""
-_AS_OF: Final = re.compile(rb"#+\s*as[ _-]?of\s*:\s*(.*?)\s*", re.IGNORECASE)
-ENDING: Final = "without it nothing is sent"
 
 
 class ListFacts(BaseModel):
@@ -71,10 +62,6 @@ class Lists:
     facts: tuple[ListFacts, ...] = ()
 
 
-class _Unusable(Exception):
-    """Why a list cannot be used."""
-
-
 def load(file: MappingFile, now: datetime) -> Lists:
     """Reads every list of a mapping. Raises MappingErrors with all that cannot be used."""
     folder = file.path.absolute().parent
@@ -95,7 +82,7 @@ def _load(file: MappingFile, paths: list[Path], now: datetime) -> Lists:
     for number, (entry, path) in enumerate(zip(entries, paths, strict=True)):
         try:
             found.append(_read(entry, path, _regions(file, entry), now))
-        except _Unusable as problem:
+        except Unusable as problem:
             place = ("policy", "suppression", number)
             problems.append(file.error(place if place in file.lines else place[:2], str(problem)))
     if problems:
@@ -109,21 +96,28 @@ def _read(
 ) -> tuple[Entries, ListFacts]:
     from pipeline.stages.suppress import parse
 
+    if path.exists() and not path.is_file():
+        raise Unusable(f"the suppression list {path} is not a regular file; {ENDING}")
     try:
         with path.open("rb") as file:
-            text = _Text(file)
+            text = ListText(file, path)
             said = parse(text.chunks(), regions)
             written = datetime.fromtimestamp(os.fstat(file.fileno()).st_mtime, UTC)
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise _Unusable(f"the suppression list {path} cannot be read ({reason}); {ENDING}") from None
+    except UnicodeDecodeError as error:
+        raise Unusable(
+            f"the suppression list {path} is not UTF-8 text (lines {text.lines + 1:,} and after); save it as that, and "
+            f"unpack it where it is packed; {ENDING}"
+        ) from error
+    except OSError as error:
+        reason = error.strerror or error
+        raise Unusable(f"the suppression list {path} cannot be read ({reason}); {ENDING}") from None
     if text.blank:
-        raise _Unusable(
+        raise Unusable(
             f"the suppression list {path} is empty, as after a transfer that failed; if it is meant to list nobody, "
             f"give it a line that begins with #; {ENDING}"
         )
     if not said.unreadable.is_empty():
-        raise _Unusable(
+        raise Unusable(
             f"{said.unreadable.len():,} lines of the suppression list {path}, the first of them line "
             f"{said.unreadable.item(0)}, are no address{_unread(regions)} and no SHA-256; it has one a line and no "
             f"other columns; {ENDING}"
@@ -170,7 +164,7 @@ def _instant(text: str, path: Path) -> datetime:
     try:
         found = datetime.fromisoformat(text)
     except ValueError:
-        raise _Unusable(
+        raise Unusable(
             f"the suppression list {path} says `as of: {text[:40]}`, which is no ISO date or time; {ENDING}"
         ) from None
     return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
@@ -182,46 +176,10 @@ def _require_fresh(entry: SuppressionList, path: Path, as_of: datetime, now: dat
     by = "its own line" if says_so else "the time of its file"
     dated = f"as of {as_of.astimezone(UTC):%Y-%m-%d %H:%M} UTC, by {by}"
     if as_of - now > SKEW:
-        raise _Unusable(f"the suppression list {path} is dated in the future ({dated}): its age is unknown; {ENDING}")
+        raise Unusable(f"the suppression list {path} is dated in the future ({dated}): its age is unknown; {ENDING}")
     age = (now - as_of) / timedelta(days=1)
     if age > entry.max_age_days:
-        raise _Unusable(
+        raise Unusable(
             f"the suppression list {path} is {age:.1f} days old ({dated}), and `max_age_days` is "
             f"{entry.max_age_days:g}; put a newer one there: {ENDING}"
         )
-
-
-class _Text:
-    """The lines of a list, a few megabytes at a time, and what is learned on the way."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self.file, self.digest = file, hashlib.sha256()
-        self.blank = True
-        self.as_of: str | None = None
-
-    def chunks(self) -> Iterator[pl.Series]:
-        """The lines as UTF-8 text. Raises UnicodeDecodeError."""
-        import polars as pl
-
-        head = True
-        while lines := self.file.readlines(CHUNK_BYTES):
-            content = b"".join(lines)
-            self.digest.update(content)
-            if head:
-                content = content.removeprefix(b"\xef\xbb\xbf")
-                self.as_of = _as_of(content)
-                head = False
-            text = content.decode().replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n")
-            self.blank = self.blank and not text.strip()
-            yield pl.Series([text]).str.split("\n").explode()
-
-
-def _as_of(content: bytes) -> str | None:
-    """What the comment lines before the first entry say."""
-    for line in content.splitlines():
-        said = line.strip().strip(b'"').strip()
-        if said and not said.startswith(b"#"):
-            return None
-        if found := _AS_OF.fullmatch(said):
-            return found[1].decode()
-    return None

@@ -33,7 +33,7 @@ def test_unlisted_values_and_malformed_records_are_noted(world: World, command: 
     ended = command("check", world.mapping(), "--export", export, "--json")
     assert ended.code == 3
     assert any("'perhaps'" in warning and "3 cells" in warning for warning in ended.document["warnings"])
-    assert any("1 records are malformed" in warning for warning in ended.document["warnings"])
+    assert any("1 record is malformed" in warning for warning in ended.document["warnings"])
 
 
 @pytest.mark.rule("AC-13")

@@ -114,7 +114,7 @@ UNVERIFIED: Final = {"EMAIL": "OPT_IN_UNVERIFIED"}
 UNSET: Final[dict[str, str]] = {}
 
 SHOPIFY_NOTED: Final = (
-    "1 records are malformed and would be rejected",
+    "1 record is malformed and would be rejected",
     "column 'Accepts Email Marketing': 1 cells are 'maybe', which `values` does not list",
 )
 HUBSPOT_KEYS: Final = ("15101", "15105", "15106", "15109", "15110", "15114", "15116")
@@ -144,7 +144,7 @@ EXPECTED: Final = {
             "mia.novak@example.com", "nora.o'brien@example.com",
         },
         dated=8,  # all but 4 (imported), 10 (not written so) and 11 (in the future)
-        noted=("1 records are malformed and would be rejected",),
+        noted=("1 record is malformed and would be rejected",),
     ),
     "mailchimp_unsubscribed_to_wix": Expected(
         seed=_wix({
@@ -163,7 +163,7 @@ EXPECTED: Final = {
         },
         withheld={"email_invalid": 2, "address_missing": 1},
         dated=8,  # all but 5 (blank) and 12 (no such day)
-        noted=("1 records are malformed and would be rejected",),
+        noted=("1 record is malformed and would be rejected",),
     ),
     "mailchimp_cleaned_to_ivvy": Expected(
         seed=_ivvy(
@@ -356,7 +356,7 @@ EXPECTED: Final = {
         # A new contact of whom nothing is said gets No Marketing; an opt-out is for everybody who shares the address.
         ends={"Boris Bell": 5, "Igor Iverson": 2, "Edda Ekes": 1, "Jens Jahn": 1},
         noted=(
-            "1 records are malformed and would be rejected",
+            "1 record is malformed and would be rejected",
             "column 'HasOptedOutOfEmail': 1 cells are 'Y', which `values` does not list",
         ),
     ),

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 KeyPath = tuple[str | int, ...]
 
 MAX_DEPTH: Final = 20
+MAX_VALUES: Final = 50_000
+"""Keys and values: a mapping that ignores as many columns as an export may have has a tenth."""
 MAX_PROBLEMS: Final = 100
 LONGEST_SHOWN: Final = 60
 NULL: Final = re.compile(r"|~|null|Null|NULL")
@@ -137,6 +139,8 @@ class _Builder:
     def value(self, event: events.Event, path: KeyPath, *, listed: bool = False) -> Any:
         if len(path) > MAX_DEPTH:
             raise _UnreadableError(f"the file has more than {MAX_DEPTH} levels", event)
+        if len(self.source.lines) >= MAX_VALUES:
+            raise _UnreadableError(f"the file has more than {MAX_VALUES:,} values; is it a mapping?", event)
         self.source.lines.setdefault(path, event.start_mark.line + 1)
         self.refuse_references(event, path)
         match event:

@@ -30,7 +30,11 @@ def _run(arguments: list[str], folder: str, environment: dict[str, str], largest
     os.environ.update(environment)
     os.chdir(folder)
     sys.argv = ["consent-sync", *arguments]
-    main()
+    try:
+        main()
+    finally:
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+        (Path(folder) / "peak").write_text(str(peak), encoding="utf-8")
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,11 @@ class Child:
     def err(self) -> str:
         """What it said on stderr."""
         return (self.folder / "err").read_text(encoding="utf-8")
+
+    @property
+    def peak_megabytes(self) -> int:
+        """The most memory that it had, when it has ended by itself."""
+        return int((self.folder / "peak").read_text(encoding="utf-8"))
 
     @property
     def out(self) -> str:
