@@ -63,7 +63,7 @@ class ListText:
             content += self.file.readline(LINE_BYTES + 1)
             if not content.endswith(b"\n") and self.file.peek(1):
                 # Lines may end with carriage returns alone.
-                whole = content.rfind(b"\r") + 1 or len(content)
+                whole = max(content.rfind(b"\r"), content.rfind(b"\n")) + 1 or len(content)
                 self.file.seek(whole - len(content), os.SEEK_CUR)
                 content = content[:whole]
         lines = content.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")

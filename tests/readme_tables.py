@@ -16,6 +16,7 @@ from pipeline.destinations.acoustic_connect.options import Options as AcousticCo
 from pipeline.destinations.ivvy.options import Options as Ivvy
 from pipeline.destinations.wix.options import Options as Wix
 from pipeline.settings import Settings
+from tests.readme_limits import limits
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -49,6 +50,7 @@ DEFAULTS: Final = {
     "consent_sync_home": "`.consent-sync`",
     "consent_sync_database_url": "SQLite in the home",
     "consent_sync_attempts": "6",
+    "consent_sync_max_shard_records": "10,000,000",
     "consent_sync_operator": "the system's user",
     "consent_sync_opt_out_limit_days": "10",
 }
@@ -64,6 +66,7 @@ MEANING: Final = {
     "consent_sync_home": "where runs, ledger and state live",
     "consent_sync_database_url": "the ledger's database",
     "consent_sync_attempts": "how often one request is tried while the destination gives no usable answer",
+    "consent_sync_max_shard_records": "records that are planned at once, see [limits](#limits)",
     "consent_sync_operator": "who runs it, as the evidence names them",
     "consent_sync_opt_out_limit_days": "business days that the law gives an opt-out: 2, 5 or 10",
 }
@@ -87,6 +90,7 @@ def tables() -> dict[str, str]:
         "settings": _table(("variable", "what it is", "default"), _settings()),
         "exit-codes": _table(("code", "meaning"), [(str(code), said) for code, said in CODES.items()]),
         **{f"options of {name}": _table(("option", "default", "meaning"), _options(o)) for name, o in OPTIONS.items()},
+        "limits": _table(("what", "limit", "more than that"), limits()),
         "dependencies": _table(("package", "range", "for"), _dependencies()),
     }
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 MB: Final = 1024 * 1024
 GB: Final = 1024 * MB
+SLOWEST_SECONDS: Final = 240
+"""Nothing here is about time; a machine may be busy."""
 HEADER: Final = b"contact_id,email,first_name,email_opt_in\n"
 GOOD: Final = b"C-1,a@example.com,Ann,Y\n"
 OBJECT: Final = b'{"contact_id":"1","email":"a@example.com","first_name":"Ann","email_opt_in":"Y"}\n'

@@ -50,14 +50,14 @@ class Child:
         assert self.process.pid is not None
         return self.process.pid
 
-    def wait(self) -> int:
+    def wait(self, limit_seconds: float = LIMIT_SECONDS) -> int:
         """Its exit code; negative: the signal that ended it."""
-        self.process.join(LIMIT_SECONDS)
+        self.process.join(limit_seconds)
         code = self.process.exitcode
         if code is None:
             self.process.kill()
             self.process.join()
-            raise AssertionError(f"still running after {LIMIT_SECONDS} seconds: {self.err}")
+            raise AssertionError(f"still running after {limit_seconds} seconds: {self.err}")
         return code
 
     @property

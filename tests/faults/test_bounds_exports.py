@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from . import hostile
-from .hostile import GB, GOOD, HEADER, MB, OBJECT
+from .hostile import GB, GOOD, HEADER, MB, OBJECT, SLOWEST_SECONDS
 from .processes import start
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def checked(folder: Path, export: Path) -> Child:
     mapping = folder / "m.yaml"
     mapping.write_text(hostile.MAPPING, encoding="utf-8")
     child = start(folder / "process", {}, "check", str(mapping), "--export", str(export))
-    child.wait()
+    child.wait(SLOWEST_SECONDS)
     assert "Traceback" not in child.err, child.err[-2000:]
     assert child.peak_megabytes < MOST_MEGABYTES, (child.peak_megabytes, child.out, child.err)
     return child
@@ -82,13 +82,12 @@ def test_one_record_without_end_is_malformed_and_costs_little(
         ("a.csv", lambda p: hostile.repeated(p, columns(1_000_000), b"1,", MB), "the header does not end within"),
         ("a.csv", lambda p: hostile.repeated(p, HEADER + GOOD, b"x\n", 5 * MB), "may have 2,000,000 of them"),
         ("a.csv.gz", lambda p: hostile.repeated(p, HEADER + GOOD, b"x", GB), "unpacks to more than 200 times its size"),
-        ("a.csv.gz", lambda p: hostile.repeated(p, HEADER, GOOD, GB), "unpacks to more than 200 times its size"),
         ("a.zip", lambda p: hostile.zipped(p, {"a.csv": HEADER + GOOD * (8 * MB)}), "200 times its size"),
         ("a.zip", lambda p: hostile.zipped(p, {"a.csv": bytes(20 * MB)}, zipfile.ZIP_BZIP2), "packed by method 12"),
         ("a.zip", lambda p: hostile.zipped(p, {"a.csv": bytes(20 * MB)}, zipfile.ZIP_LZMA), "packed by method 14"),
         ("a.zip", lambda p: hostile.zipped(p, {f"{n:050}.csv": b"" for n in range(15_000)}), "its list of the files"),
         ("a.zip", lambda p: hostile.zipped(p, {"a.csv": HEADER, "b\x1b[2J.csv": HEADER}), "b?[2J.csv"),
-        ("a.zip", hostile.nested_zip, "the header"),
+        ("a.zip", hostile.nested_zip, "a.zip/a.csv: byte 6 (line 1) is NUL"),
         ("a.zip", hostile.lying_zip, "the zip file is broken"),
         ("a.zip", hostile.encrypted_zip, "is protected by a password"),
         ("a.xlsx", hostile.workbook, "save it as `CSV UTF-8`"),
@@ -119,10 +118,11 @@ def test_keys_that_most_objects_leave_out_take_little_memory(folder: Path) -> No
     """An NDJSON file with thousands of columns and objects without any is read in small chunks."""
     wide = b"{" + b",".join(b'"c%d":1' % number for number in range(3_000)) + b"}\n"
     mapping = hostile.MAPPING + "ignore: [" + ", ".join(f"c{number}" for number in range(3_000)) + "]\n"
-    export = hostile.repeated(folder / "a.ndjson", OBJECT + wide, b"{}\n", 60_000)
+    export = folder / "a.ndjson"
+    export.write_bytes(OBJECT + wide + b"{}\n" * 20_000)
     (folder / "wide.yaml").write_text(mapping, encoding="utf-8")
     child = start(folder / "process", {}, "check", str(folder / "wide.yaml"), "--export", str(export))
-    assert child.wait() == 0, child.err
+    assert child.wait(SLOWEST_SECONDS) == 0, child.err
     assert child.peak_megabytes < 2 * MOST_MEGABYTES
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from . import hostile
+from .hostile import SLOWEST_SECONDS
 from .processes import start
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def planned(world: World, export: Path, **environment: str) -> Child:
         world.path / "process", dict(world.sandbox.environment) | environment,
         "sync", str(mapping), "--export", str(export), "--home", str(world.home), "--json",
     )  # fmt: skip
-    child.wait()
+    child.wait(SLOWEST_SECONDS)
     assert "Traceback" not in child.err, child.err[-2000:]
     return child
 
