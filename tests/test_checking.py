@@ -6,13 +6,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.delivery.world import rows_of
+from tests.delivery.world import row_of, rows_of
 
 if TYPE_CHECKING:
     from tests.delivery.commands import Commands
     from tests.delivery.world import World
 
 pytest_plugins = ["tests.delivery.fixtures"]
+
+
+LETTERS = str.maketrans("0123456789", "ghijklmnop")
 
 
 def test_a_mapping_is_checked_without_any_world(world: World, command: Commands) -> None:
@@ -48,3 +51,12 @@ def test_the_audience_is_asked_only_online(world: World, command: Commands) -> N
     world.faults([{"fault": "server_error"}])
     assert command("check", mapping, "--online").code == 5
     assert world.mutations() == []
+
+
+def test_a_column_of_other_things_than_consents_is_noted_in_few_words(world: World, command: Commands) -> None:
+    """So many different values are told apart, and the rest of them counted together."""
+    rows = [row_of(number, email_opt_in=f"v{number:x}".translate(LETTERS)) for number in range(1, 10_101)]
+    ended = command("check", world.mapping(), "--export", world.export(rows), "--json")
+    noted = [warning for warning in ended.document["warnings"] if "email_opt_in" in warning]
+    assert len(noted) == 10
+    assert "column 'email_opt_in': 100 cells are others, which `values` does not list" in noted

@@ -120,3 +120,12 @@ def test_a_file_that_is_no_ledger_is_a_storage_error(tmp_path: Path) -> None:
     (tmp_path / "ledger.db").write_text("not a database, whatever its name says; " * 50)
     with pytest.raises(StorageError, match="resume"):
         Ledger.at(tmp_path, None)
+
+
+def test_what_a_destination_says_at_length_is_cut(ledger: Ledger) -> None:
+    """A message of a million characters for each record would fill ledger, outcomes and rejects."""
+    ledger.turn("r", [], [(0, 1)], NOW)
+    said = Exceptional(7, Outcome.FAILED, Reason.REFUSED, "X: " + "y" * 1_000_000)
+    ledger.turn("r", [Settlement((0, 1), Delivery(1, 0, (said,)), [ATTEMPT], NOW)], [], NOW)
+    [kept] = ledger.batches("r")[0, 1].exceptional
+    assert kept == replace(said, message=said.message[:1000])

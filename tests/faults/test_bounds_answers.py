@@ -8,7 +8,12 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Final
 
+import httpx
 import pytest
+
+from pipeline.destinations import DESTINATIONS
+from pipeline.pacing import Pacer
+from pipeline.transport import Attempt, Transport
 
 from . import hostile
 from .processes import start
@@ -106,3 +111,17 @@ def test_an_answer_without_end_is_no_usable_answer(
     assert code == 5, (child.out, child.err)
     assert "usable answer" in child.err or "in a shape that" in child.err
     assert child.peak_megabytes < MOST_MEGABYTES
+
+
+@pytest.mark.parametrize(
+    ("body", "encoding"), [(None, ""), (BOMB, "gzip"), (DEEP, "")], ids=["endless", "bomb", "deep"]
+)
+def test_a_write_that_is_answered_so_may_have_taken_effect(body: bytes | None, encoding: str) -> None:
+    """It is unclear, and sent once: whoever sent it reads back."""
+    stop, log = threading.Event(), list[Attempt]()
+    judge = DESTINATIONS["wix"]("http://127.0.0.1", {"api_key": "k", "site_id": "s"}, {}).classify
+    with answering(body, encoding) as url, Transport(judge, 30, Pacer(None, stop), stop) as transport:
+        reply = transport.sender(log)(httpx.Request("POST", url, content=b"{}"), repeatable=False)
+    assert reply.unclear
+    assert reply.body == {}
+    assert [attempt.verdict for attempt in log] == ["retry"]
