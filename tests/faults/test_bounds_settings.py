@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-MOST_MEGABYTES: Final = 300
+MOST_MEGABYTES: Final = 400
 LAUGHS: Final = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "\n".join(
     f"a{n}: &a{n} [{','.join([f'*a{n - 1}' if n else '*a'] * 9)}]" for n in range(20)
 )
