@@ -103,11 +103,15 @@ def _is_a_word(cell: str) -> bool:
 
 
 def _against_audience(file: MappingFile, checked: Checked, context: Context) -> None:
+    from pipeline.ledger_pacing import desk_if_there
     from pipeline.session import connect
     from pipeline.subject import bound, destination_of
 
     destination = destination_of(file, context.settings)
-    with connect(destination, file.mapping.delivery, context.stop, context.patience) as session:
+    with (
+        desk_if_there(context, file) as desk,
+        connect(destination, file.mapping.delivery, context.stop, context.patience, desk) as session,
+    ):
         job, audience = bound(file, session)
     names = [target.label for target in job.targets]
     checked.looked_at.append(

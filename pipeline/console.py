@@ -88,7 +88,7 @@ def show(result: Result, *, to_stderr: bool) -> None:
         console.print(f"plan hash {summary.plan_hash}")
     else:
         console.print(
-            f"requests: {sent.sent:,} sent, {sent.retried:,} of them retries; "
+            f"requests: {'; '.join([f'{sent.sent:,} sent, {sent.retried:,} of them retries', *sent.slowed()])}; "
             f"modified: {modified.reported:,} of {modified.expected:,} expected; "
             f"{'balanced' if summary.balanced else 'NOT BALANCED: report this with the run folder'}"
         )

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
+from pipeline import ledger_pacing  # noqa: F401 - its tables are made with the others
 from pipeline.errors import SettingsError, StorageError
 from pipeline.ledger_rows import (
     BatchKey,

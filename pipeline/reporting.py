@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 
 from pipeline import open_opt_outs, rejects
 from pipeline.advice import ADVICE
 from pipeline.job import row_key
+from pipeline.ledger_pacing import slowed_of
 from pipeline.model import UNDELIVERED, BatchState, Column, Extent, Outcome, RunStatus
 from pipeline.rejects import REJECT_COLUMNS
 from pipeline.samples import Samples
@@ -19,9 +20,10 @@ from pipeline.stages.report import Causes, Material, next_steps, render, view_of
 from pipeline.summary import ModifiedCount, Requests, Summary, Tally, modified_count, planned_outcomes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from pipeline.carried_out import Run
+    from pipeline.governor import Slowed
     from pipeline.job import Job
     from pipeline.ledger_rows import BatchKey, BatchRow
     from pipeline.run_folder import Manifest, RunFolder
@@ -109,7 +111,6 @@ def _finish(run: Run, found: Gathering, status: RunStatus, modified: ModifiedCou
     tally, batches = found.tally, run.ledger.batches(run.folder.run_id)
     nothing_sent = not batches and status in {RunStatus.PLANNED, RunStatus.STOPPED}
     requests = run.ledger.requests(run.folder.run_id)
-    retried = sum(request["number"] > 1 for request in requests)
     waiting = open_opt_outs.note(run, planned=status is RunStatus.PLANNED)
     summary = Summary(
         run_id=run.folder.run_id,
@@ -119,7 +120,7 @@ def _finish(run: Run, found: Gathering, status: RunStatus, modified: ModifiedCou
         balanced=tally.balanced,
         rows=tally.rows,
         withheld=tally.withheld,
-        requests=Requests(sent=len(requests), retried=retried),
+        requests=_traffic(requests, slowed_of(run.ledger, run.folder.run_id)),
         modified_count=modified,
         transitions=tally.transitions if status is not RunStatus.PLANNED else run.manifest.transitions,
         reasons=tally.reasons,
@@ -146,6 +147,17 @@ def _finish(run: Run, found: Gathering, status: RunStatus, modified: ModifiedCou
     run.folder.write_manifest(manifest)
     run.ledger.set_status(run.folder.run_id, str(status), finished)
     return summary
+
+
+def _traffic(requests: Sequence[Mapping[str, Any]], slowed: Slowed) -> Requests:
+    return Requests(
+        sent=len(requests),
+        retried=sum(request["number"] > 1 for request in requests),
+        throttled=sum(request["verdict"] == "throttled" for request in requests),
+        waited_seconds=round(slowed.waited_seconds, 1),
+        lowest_in_flight=slowed.lowest_in_flight,
+        lowest_rows_per_request=slowed.lowest_rows,
+    )
 
 
 def _rest_waits(run: Run, batches: Mapping[BatchKey, BatchRow]) -> bool:

@@ -23,6 +23,7 @@ from pipeline import (
 from pipeline.carried_out import Result, Run
 from pipeline.errors import ConsentSyncError, DestinationBusy, RunFolderError
 from pipeline.ledger import opened
+from pipeline.ledger_pacing import desk_of, note_slowed
 from pipeline.model import Extent, RunStatus
 from pipeline.session import connect
 from pipeline.subject import Subject, bound, destination_of, job_as_planned, renamed
@@ -51,7 +52,7 @@ class Leave:
 def plan(request: Request, context: Context) -> Result:
     """Everything but the writing: the run folder with the plan, its figures and its hash. Sends no mutation."""
     file = mapping_file.load(request.mapping)
-    with opened(context) as ledger, _opened(file, context) as (session, job, audience):
+    with opened(context) as ledger, _opened(file, context, ledger) as (session, job, audience):
         # A run that holds the destination now records itself, and makes this plan stale.
         with suppress(DestinationBusy), lock.holding(context.home, job.destination, job.account):
             _record_earlier(job, context, ledger)
@@ -64,7 +65,7 @@ def sync(request: Request, context: Context) -> Result:
     file = mapping_file.load(request.mapping)
     with (
         opened(context) as ledger,
-        _opened(file, context) as (session, job, audience),
+        _opened(file, context, ledger) as (session, job, audience),
         lock.holding(context.home, job.destination, job.account) as held,
     ):
         _record_earlier(job, context, ledger)
@@ -81,7 +82,7 @@ def revert(run_id: str, context: Context) -> Result:
     folder, manifest = standing.existing(run_id, context)
     standing.require_whole(manifest)
     file = mapping_file.load(folder.path / "mapping.yaml")
-    with opened(context) as ledger, _opened(file, context) as (session, now_bound, audience):
+    with opened(context) as ledger, _opened(file, context, ledger) as (session, now_bound, audience):
         standing.require_account(now_bound, manifest)
         with suppress(DestinationBusy), lock.holding(context.home, now_bound.destination, now_bound.account):
             _record_earlier(now_bound, context, ledger)
@@ -165,6 +166,7 @@ def _plan(request: Request, subject: Subject, context: Context, ledger: Ledger, 
     manifest = perform("guard", lambda: sealing.seal(draft, shards, history, session))
     ledger.add_run(manifest, subject.job.mapping)
     ledger.log_requests(manifest.run_id, session.take_log())
+    note_slowed(ledger, manifest.run_id, session.take_slowed(), context.clock())
     return Run(draft.folder, manifest, subject.job, context, ledger)
 
 
@@ -190,6 +192,7 @@ def _carry_out(run: Run, session: Session, extent: Extent, *, watchful: bool) ->
         error, status = stopped, delivering.status_after(stopped)
     finally:
         run.ledger.log_requests(run.folder.run_id, session.take_log())
+        note_slowed(run.ledger, run.folder.run_id, session.take_slowed(), run.context.clock())
     if error is None and len(run.ledger.batches(run.folder.run_id)) < run.manifest.batches:
         error, status = approval.rest_waits(run.folder, run.manifest), RunStatus.STOPPED
     perform("record", lambda: delivering.record(run))
@@ -202,7 +205,7 @@ def _go_on(folder: RunFolder, manifest: Manifest, context: Context, leave: Leave
     file = mapping_file.load(folder.path / "mapping.yaml")
     with (
         opened(context) as ledger,
-        _opened(file, context) as (session, now_bound, _),
+        _opened(file, context, ledger) as (session, now_bound, _),
         lock.holding(context.home, now_bound.destination, now_bound.account) as held,
     ):
         held.name(folder.run_id)
@@ -217,8 +220,8 @@ def _go_on(folder: RunFolder, manifest: Manifest, context: Context, leave: Leave
 
 
 @contextmanager
-def _opened(file: MappingFile, context: Context) -> Iterator[tuple[Session, Job, Audience]]:
-    destination = destination_of(file, context.settings)
-    with connect(destination, file.mapping.delivery, context.stop, context.patience) as session:
+def _opened(file: MappingFile, context: Context, ledger: Ledger) -> Iterator[tuple[Session, Job, Audience]]:
+    destination, desk = destination_of(file, context.settings), desk_of(ledger, file, context.settings)
+    with connect(destination, file.mapping.delivery, context.stop, context.patience, desk) as session:
         job, audience = bound(file, session)
         yield session, job, audience

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 import polars as pl
 
+from pipeline.allowance import Pace
+from pipeline.desk import OwnDesk
+from pipeline.errors import StorageError
+from pipeline.governor import Governor, Slowed
 from pipeline.pacing import Pacer
 from pipeline.transport import Attempt, Patience, Transport
 
@@ -16,6 +21,7 @@ if TYPE_CHECKING:
     import threading
     from collections.abc import Iterator
 
+    from pipeline.desk import Desk
     from pipeline.destinations.interface import Audience, Destination, Send
     from pipeline.job import Job
     from pipeline.mapping_file import Delivery
@@ -39,6 +45,12 @@ class Session:
         taken, self.log[:] = list(self.log), []
         return taken
 
+    def take_slowed(self) -> Slowed:
+        """How far the session was slowed down since the last call; the lowest marks are those of the whole session."""
+        pacer, governor = self.transport.pacer, self.transport.governor
+        waited, pacer.waited_seconds = pacer.waited_seconds, 0.0
+        return Slowed(round(waited, 1), governor.lowest_in_flight, governor.lowest_rows)
+
     def describe(self) -> Audience:
         """Reads the audience."""
         return self.destination.describe(self.sender(self.log))
@@ -47,26 +59,44 @@ class Session:
         """Reads contacts in pages, several at a time; the order of the answer is that of the pages of `wanted`."""
         size = self.destination.limits.identities_per_read
         pages = list(wanted.iter_slices(size)) or [wanted]
-        send = self.sender(self.log)
+        send, governor = self.sender(self.log), self.transport.governor
+        read = partial(self.destination.read_back, job, send=send)
         with ThreadPoolExecutor(self.threads, thread_name_prefix="read") as pool:
-            frames = list(pool.map(lambda page: self.destination.read_back(job, page, send), pages))
+            frames = list(pool.map(lambda page: governor.read(page, read), pages))
         return pl.concat(frames)
 
 
 @contextmanager
 def connect(
-    destination: Destination, delivery: Delivery, stop: threading.Event, patience: Patience | None = None
+    destination: Destination,
+    delivery: Delivery,
+    stop: threading.Event,
+    patience: Patience | None = None,
+    desk: Desk | None = None,
 ) -> Iterator[Session]:
-    """Opens a session and closes its connections."""
-    limits, named = destination.limits, delivery.requests_per_second
-    pacer = Pacer(named or limits.requests_per_second, stop, per_minute=None if named else limits.requests_per_minute)
+    """Opens a session and closes its connections. `desk`: where turns are shared with other commands."""
+    pacer = Pacer(pace_of(destination, delivery), stop, desk or OwnDesk())
     transport = Transport(
         classify=destination.classify,
-        request_seconds=limits.request_seconds,
+        request_seconds=destination.limits.request_seconds,
         auth=destination.auth,
         pacer=pacer,
         stop=stop,
         patience=patience or Patience(),
+        governor=Governor(delivery.concurrency),
     )
-    with transport:
-        yield Session(destination, transport, delivery.concurrency)
+    try:
+        with transport:
+            yield Session(destination, transport, delivery.concurrency)
+    finally:
+        # Turns that cannot be given back are free again by themselves.
+        with suppress(StorageError):
+            pacer.close()
+
+
+def pace_of(destination: Destination, delivery: Delivery) -> Pace:
+    """The mapping's pace, else the destination's."""
+    limits, named = destination.limits, delivery.requests_per_second
+    if named is not None or limits.requests_per_second is not None:
+        return Pace(per_second=named or limits.requests_per_second)
+    return Pace(per_minute=limits.requests_per_minute)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import polars as pl
 from pydantic import BaseModel, ConfigDict, Field
 
+from pipeline.figures import counted, duration
 from pipeline.forecast import Forecast
 from pipeline.guard_figure import GuardFigure
 from pipeline.model import SEND, UNDELIVERED, Column, Operation, Outcome, RunStatus, Status
@@ -41,10 +42,31 @@ class Rows(BaseModel):
 
 
 class Requests(BaseModel):
-    """HTTP requests of the run; `retried` are those after the first for the same thing."""
+    """HTTP requests of the run; `retried` are those after the first for the same thing, `throttled` those answered 429.
+
+    The lowest marks are null where the destination always answered in time.
+    """
 
     sent: int = 0
     retried: int = 0
+    throttled: int = 0
+    waited_seconds: float = 0.0
+    """How long requests waited for their turn, all at one time counted once."""
+    lowest_in_flight: int | None = None
+    lowest_rows_per_request: int | None = None
+
+    def slowed(self) -> list[str]:
+        """What slowed the run down, in words; empty where nothing did."""
+        said = []
+        if self.throttled:
+            said.append(f"{counted(self.throttled, 'request')} throttled")
+        if self.waited_seconds >= 1:
+            said.append(f"{duration(self.waited_seconds)} of waiting for the rate limit")
+        if self.lowest_in_flight is not None:
+            said.append(f"slow answers: down to {self.lowest_in_flight} at a time")
+        if self.lowest_rows_per_request is not None:
+            said.append(f"down to {counted(self.lowest_rows_per_request, 'row')} in a request")
+        return said
 
 
 class ModifiedCount(BaseModel):

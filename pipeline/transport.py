@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import math
 import re
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,7 +17,10 @@ import tenacity
 from pipeline.answer_limit import limit
 from pipeline.destinations.interface import Kind, Reply, Verdict
 from pipeline.errors import Refused, Unreachable
-from pipeline.pacing import Pacer, wait
+from pipeline.governor import Governor
+from pipeline.pacing import Pacer, Turn, wait
+from pipeline.retry_after import asked_seconds
+from pipeline.trial import Trial
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -33,6 +34,8 @@ Classify = Callable[[httpx.Response], Verdict]
 
 NOT_SENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.LocalProtocolError)
 """Failures before the first byte of the request: it has certainly not taken effect."""
+TIMED_OUT: Final = frozenset({408, 504, 524})
+TOO_LARGE: Final = 413
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +70,7 @@ class Transport:
     patience: Patience = field(default_factory=Patience)
     auth: httpx.Auth | None = None
     """Signs each attempt anew."""
+    governor: Governor = field(default_factory=Governor)
     make_client: Callable[[], httpx.Client] = field(init=False)
     _own: threading.local = field(init=False, default_factory=threading.local)
     _clients: list[httpx.Client] = field(init=False, default_factory=list)
@@ -105,10 +109,10 @@ class Transport:
         """Sends until an answer is clear, patience ends, or a request that is not repeatable may have taken effect."""
         if after_seconds:
             wait(self.stop, after_seconds)
-        trial = _Trial(self, log, request, repeatable=repeatable)
+        trial = Trial(self, log, request, repeatable=repeatable)
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_result(lambda settled: settled is None),
-            stop=trial.given_up,
+            stop=lambda state: trial.given_up(state.upcoming_sleep),
             wait=trial.pause,
             sleep=lambda seconds: wait(self.stop, seconds),
             retry_error_callback=lambda _: trial.last,
@@ -123,11 +127,21 @@ class Transport:
             )
         return reply
 
-    def once(self, log: list[Attempt], request: httpx.Request, number: int) -> Reply:
+    def once(self, log: list[Attempt], request: httpx.Request, number: int) -> tuple[Reply, Turn]:
         """One attempt, written to `log`. A broken connection or an unusable answer is a verdict, not an exception."""
-        self.pacer.turn()
+        with self.governor.flight(self.stop):
+            turn, throttled = self.pacer.turn(), False
+            try:
+                reply = self._judged(log, request, number)
+                throttled = reply.verdict.kind is Kind.THROTTLED
+            finally:
+                self.pacer.answered(turn, throttled=throttled)
+        return reply, turn
+
+    def _judged(self, log: list[Attempt], request: httpx.Request, number: int) -> Reply:
         at, begun = datetime.now(UTC), time.monotonic()
         status: int | None = None
+        late = False
         try:
             response = self._exchange(request)
             status = response.status_code
@@ -137,16 +151,28 @@ class Transport:
             said = type(error).__name__ if isinstance(error, httpx.LocalProtocolError) else str(error)
             verdict = Verdict(Kind.RETRY, type(error).__name__, said or type(error).__name__)
             reply = Reply(verdict, {}, unclear=not isinstance(error, NOT_SENT))
+            late = isinstance(error, httpx.TimeoutException)
         except RecursionError:
             verdict = Verdict(Kind.RETRY, "unreadable", "the answer has more levels than any that is documented")
             reply = Reply(verdict, {}, unclear=True)
         else:
             if verdict.retry_after_seconds is None:
-                verdict = _with_retry_after(verdict, response.headers.get("retry-after"), at)
+                verdict = replace(verdict, retry_after_seconds=asked_seconds(response.headers, verdict.kind, at))
             reply = Reply(verdict, _body(response), unclear=verdict.kind is Kind.RETRY)
         taken = time.monotonic() - begun
         log.append(Attempt(at, taken, status, verdict.kind.name.lower(), number))
+        self._govern(verdict, status, late=late)
         return reply
+
+    def _govern(self, verdict: Verdict, status: int | None, *, late: bool) -> None:
+        """A gateway may say in its words alone that it waited in vain."""
+        said = verdict.kind is Kind.RETRY and "timed out" in verdict.message.lower()
+        if late or said or status in TIMED_OUT:
+            self.governor.timed_out()
+        elif status == TOO_LARGE:
+            self.governor.too_large()
+        elif verdict.kind in {Kind.OK, Kind.REFUSED}:
+            self.governor.in_time()
 
     def _exchange(self, request: httpx.Request) -> httpx.Response:
         """The whole answer. The client's time limit is for one read: an answer that drips in has many."""
@@ -164,70 +190,11 @@ class Transport:
         return httpx.Response(response.status_code, headers=plain, content=b"".join(pieces), request=request)
 
 
-class _Trial:
-    """The attempts at one request. Called by tenacity; None means: try again."""
-
-    def __init__(self, transport: Transport, log: list[Attempt], request: httpx.Request, *, repeatable: bool) -> None:
-        self.transport, self.log, self.request, self.repeatable = transport, log, request, repeatable
-        self.number = self.counted = 0
-        self.may_have_taken_effect = False
-        self.last = Reply(Verdict(Kind.RETRY, message="no attempt was made"), {})
-
-    def given_up(self, state: tenacity.RetryCallState) -> bool:
-        """Whether the attempts that count are used up, or the time would be before the next one."""
-        return self.counted >= self.transport.patience.attempts or self._overdue(state, state.upcoming_sleep)
-
-    def _overdue(self, state: tenacity.RetryCallState, seconds: float) -> bool:
-        return (state.seconds_since_start or 0.0) + seconds >= self.transport.patience.limit_seconds
-
-    def __call__(self) -> Reply | None:
-        self.number += 1
-        reply = self.transport.once(self.log, self.request, self.number)
-        self.may_have_taken_effect |= reply.unclear
-        self.last = Reply(reply.verdict, reply.body, unclear=self.may_have_taken_effect)
-        match reply.verdict.kind:
-            case Kind.THROTTLED:
-                return None
-            case Kind.RETRY:
-                self.counted += 1
-                return self.last if reply.unclear and not self.repeatable else None
-            case _:
-                # A clear answer settles it: whatever went before, this attempt says how things stand.
-                return reply
-
-    def pause(self, state: tenacity.RetryCallState) -> float:
-        """Seconds until the next attempt: what the destination asks for, else exponential with full jitter."""
-        patience, verdict = self.transport.patience, self.last.verdict
-        backoff = tenacity.wait_random_exponential(patience.first_wait_seconds, patience.longest_wait_seconds)
-        seconds = verdict.retry_after_seconds
-        if seconds is None:
-            seconds = backoff(state)
-        if verdict.kind is Kind.THROTTLED and not self._overdue(state, seconds):
-            self.transport.pacer.hold(seconds)
-        return seconds
-
-
 def _body(response: httpx.Response) -> Any:
     try:
         return response.json()
     except (ValueError, RecursionError):  # no JSON, or a number or a nesting that nobody reads
         return {}
-
-
-def _with_retry_after(verdict: Verdict, header: str | None, now: datetime) -> Verdict:
-    """`Retry-After` in seconds or as an HTTP date."""
-    if header is None:
-        return verdict
-    try:
-        seconds = float(header)
-    except ValueError:
-        try:
-            seconds = (parsedate_to_datetime(header) - now).total_seconds()
-        except (TypeError, ValueError):
-            return verdict
-    if not math.isfinite(seconds):
-        return verdict
-    return Verdict(verdict.kind, verdict.code, verdict.message, max(0.0, seconds))
 
 
 def _refusal(verdict: Verdict) -> str:

@@ -14,6 +14,8 @@ from pipeline import mapping_file, suppression
 from pipeline.drift_report import Drift
 from pipeline.erasure import audits
 from pipeline.errors import UsageError
+from pipeline.ledger import opened
+from pipeline.ledger_pacing import desk_of
 from pipeline.model import Column
 from pipeline.run_folder import FOLDER_MODE, RunFolder, restrict_new_files, storing
 from pipeline.session import connect
@@ -112,9 +114,16 @@ def verify(audit: Audit, context: Context) -> Drift:
     """
     restrict_new_files()
     file = mapping_file.load(audit.mapping)
-    with connect(
-        destination_of(file, context.settings), file.mapping.delivery, context.stop, context.patience
-    ) as session:
+    with (
+        opened(context) as ledger,
+        connect(
+            destination_of(file, context.settings),
+            file.mapping.delivery,
+            context.stop,
+            context.patience,
+            desk_of(ledger, file, context.settings),
+        ) as session,
+    ):
         job, _ = bound(file, session)
         export = audit.export is not None
         listed = suppression.load(file, context.clock()).listed

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.allowance import Pace
 from pipeline.destinations.interface import Kind, Verdict
 from pipeline.errors import Interrupted, Refused, Unreachable
 from pipeline.pacing import Pacer
@@ -48,7 +49,7 @@ def transport(
     """A transport that judges as Acoustic Connect's adapter does."""
     stop = threading.Event()
     judge = adapter(world).classify
-    with Transport(judge, seconds, Pacer(per_second, stop), stop, patience) as made:
+    with Transport(judge, seconds, Pacer(Pace(per_second), stop), stop, patience) as made:
         yield made
 
 
@@ -161,20 +162,13 @@ def test_one_throttled_answer_slows_every_thread(seeded: World, per_second: floa
 
 def test_a_thread_that_waits_for_its_turn_is_held_too() -> None:
     """A hold that is placed while a caller waits for its turn delays that caller."""
-    pacer = Pacer(20.0, threading.Event())
-    pacer.turn()
-    sent: list[float] = []
-
-    def second() -> None:
-        pacer.turn()
-        sent.append(time.monotonic())
-
-    thread = threading.Thread(target=second)
-    begun = time.monotonic()
-    thread.start()
-    pacer.hold(0.3)
-    thread.join(5)
-    assert sent[0] - begun >= 0.29
+    pacer = Pacer(Pace(20.0), threading.Event())
+    first = pacer.turn()
+    second = pacer.claim()
+    pacer.answered(first, throttled=True)
+    pacer.throttled(first, 0.3, 0.1, 10)
+    assert not pacer.still(second)
+    assert pacer.claim().at - pacer.clock() > 0.25
 
 
 def test_the_pace_is_shared_by_all_threads(seeded: World) -> None:
@@ -291,7 +285,7 @@ def test_waits_between_attempts_stay_below_the_longest(attempts: int, first: flo
     stop = Noting()
     patience = Patience(attempts, first, longest, 10)
     answer: Callable[[httpx.Request], httpx.Response] = lambda _: httpx.Response(503)  # noqa: E731
-    with Transport(lambda _: Verdict(Kind.RETRY), 1, Pacer(None, stop), stop, patience) as t:
+    with Transport(lambda _: Verdict(Kind.RETRY), 1, Pacer(Pace(), stop), stop, patience) as t:
         t.make_client = lambda: httpx.Client(transport=httpx.MockTransport(answer))
         t.sender([])(update("http://127.0.0.1/"), repeatable=True)
     assert len(waits) == attempts - 1

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 from pipeline.destinations.interface import Delivery, Exceptional
+from pipeline.governor import Governor
 from pipeline.model import Column, Outcome, Reason
 from pipeline.stages.permissions import barred as listed_of
 from pipeline.stages.permissions import permissions
@@ -36,6 +37,7 @@ class Courier:
     stop: threading.Event
     watchful: bool = False
     lists: Sequence[Listed] = ()
+    governor: Governor = field(default_factory=Governor)
     counts: Delivery = field(default_factory=Delivery)
     exceptional: dict[int, Exceptional] = field(default_factory=dict)
 
@@ -50,10 +52,15 @@ class Courier:
         else:
             remaining = self._unlisted(items, barred)
             remaining = self._still_permitted(remaining) if self.watchful else remaining
-        for _ in range(ROUNDS):
-            if remaining.is_empty():
+        left = ROUNDS
+        for _ in range(ROUNDS + items.height):
+            if remaining.is_empty() or not left:
                 break
+            rows, height = self.governor.rows, remaining.height
             remaining, unclear = self._round(remaining)
+            # A round that showed that less must be sent at once, or settled some one by one, is not held against it.
+            now = self.governor.rows
+            left -= not (now is not None and (rows is None or now < rows or (now == 1 and remaining.height < height)))
         for record in remaining.get_column(Column.RECORD).to_list():
             changed = unclear.get(record) is Reason.CHANGED_MEANWHILE
             outcome = Outcome.FAILED if changed else Outcome.UNKNOWN
@@ -65,7 +72,7 @@ class Courier:
         raising = items.filter(watched(self.job))
         if raising.is_empty() or "destination" not in self.job.policy.witnesses:
             return items
-        seen = self.destination.read_back(self.job, raising, self.send)
+        seen = self._read(raising)
         held = compare(raising, seen, self.job).filter(OPTED_OUT).get_column(Column.RECORD).to_list()
         for record in held:
             self._except(record, Outcome.HELD, Reason.RESUBSCRIBE_WITHOUT_EVIDENCE)
@@ -83,18 +90,25 @@ class Courier:
 
     def _round(self, items: pl.DataFrame) -> tuple[pl.DataFrame, dict[int, Reason]]:
         """Delivers once and reads back what is unclear; returns what may be sent again, and why it was unclear."""
-        delivery = self.destination.deliver(self.job, items, self.send)
+        delivery, sent = Delivery(), 0
+        for part in self.governor.parts(items):
+            came = self.destination.deliver(self.job, part, self.send)
+            delivery, sent = delivery + came, sent + part.height
+            if self.governor.rows == 1 and [e.reason for e in came.exceptional] == [Reason.NOT_CONFIRMED]:
+                break  # not even the smallest request is answered: the others wait for the next round
         self.counts += replace(delivery, exceptional=())
         unclear = {e.record: e.reason for e in delivery.exceptional if e.outcome is None}
         for exceptional in delivery.exceptional:
             if exceptional.outcome is not None:
                 self.exceptional[exceptional.record] = exceptional
+        unsent = items.slice(sent)
         if not unclear:
-            return items.head(0), unclear
-        asked = items.filter(pl.col(Column.RECORD).is_in(list(unclear)))
+            return unsent, unclear
+        asked = items.slice(0, sent).filter(pl.col(Column.RECORD).is_in(list(unclear)))
         # Who was changed by somebody else is known not to have taken effect: there is nothing to wait for.
         patient = set(unclear.values()) != {Reason.CHANGED_MEANWHILE}
-        return self._read_back(asked, unclear, patient=patient), unclear
+        again = self._read_back(asked, unclear, patient=patient)
+        return pl.concat([again.select(unsent.columns), unsent]), unclear
 
     def _read_back(self, items: pl.DataFrame, unclear: dict[int, Reason], *, patient: bool) -> pl.DataFrame:
         """Reads until all is confirmed or would have shown; returns the items that certainly did not take effect."""
@@ -129,7 +143,10 @@ class Courier:
             left, seconds = left - seconds, seconds * 2
 
     def _compared(self, items: pl.DataFrame) -> pl.DataFrame:
-        return compare(items, self.destination.read_back(self.job, items, self.send), self.job)
+        return compare(items, self._read(items), self.job)
+
+    def _read(self, items: pl.DataFrame) -> pl.DataFrame:
+        return self.governor.read(items, lambda part: self.destination.read_back(self.job, part, self.send))
 
     def _except(self, record: int, outcome: Outcome, reason: Reason, message: str = "settled by reading back") -> None:
         self.exceptional[record] = Exceptional(record, outcome, reason, message)

@@ -96,8 +96,16 @@ class Deliverer:
         if self._ending.is_set() or self.stop.is_set():
             return Trip(batch)
         log: list[Attempt] = []
-        send, stop = self.session.sender(log), self.session.transport.stop
-        courier = Courier(self.job, self.session.destination, send, stop, watchful=self.watchful, lists=self.lists)
+        send, transport = self.session.sender(log), self.session.transport
+        courier = Courier(
+            self.job,
+            self.session.destination,
+            send,
+            transport.stop,
+            watchful=self.watchful,
+            lists=self.lists,
+            governor=transport.governor,
+        )
         try:
             delivery = batch.before + courier.settle(batch.items, begun=batch.begun, barred=batch.barred)
         except ConsentSyncError as error:

@@ -131,7 +131,8 @@ def test_what_stays_unclear_is_unknown(world: World) -> None:
     assert {row["outcome"] for row in world.outcomes(result).values()} == {"unknown"}
     assert result.summary.reasons == {"not_confirmed": 4}
     assert (result.exit_code, result.summary.balanced, result.summary.status) == (3, True, "partial")
-    assert len(world.mutations()) <= 3 * world.patience.attempts
+    # Three rounds, and two more that only show that smaller requests are not answered either.
+    assert len(world.mutations()) <= 5 * world.patience.attempts
     assert result.summary.requests.sent == len(world.sandbox.requests())
     assert result.summary.requests.retried > 0
 

@@ -17,6 +17,7 @@ from pipeline.sandbox.acoustic_connect.settings import Settings
 from pipeline.sandbox.acoustic_connect.store import Store
 from pipeline.sandbox.documents import changed_settings, first_fault
 from pipeline.sandbox.vendor import Call, SandboxError, Target, exchange_of
+from pipeline.sandbox.window import Window
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -42,6 +43,7 @@ class AcousticConnect:
         self._clock = clock
         self._store = Store(database, clock)
         self._audience: Audience | None = None
+        self._window = Window()
         self._see_audience()
 
     def routes(self) -> Sequence[BaseRoute]:
@@ -81,6 +83,7 @@ class AcousticConnect:
         """Forget audience and contacts; settings go back to those given at the start."""
         self._store.clear()
         self._settings = self._initial
+        self._window = Window()
         self._see_audience()
 
     def settings(self) -> dict[str, JsonValue]:
@@ -90,6 +93,7 @@ class AcousticConnect:
     def change_settings(self, changes: Mapping[str, JsonValue]) -> None:
         """Set some switches."""
         self._settings = changed_settings(self._settings, changes)
+        self._window = Window()
         self._see_audience()
 
     def overview(self) -> dict[str, JsonValue]:
@@ -111,10 +115,11 @@ class AcousticConnect:
 
     async def _post(self, request: Request) -> Response:
         body = await request.body()
-        refusal = gateway_refusal(request, body, self._settings)
+        seconds = self._clock()
+        refusal = gateway_refusal(request, body, self._settings, self._window, seconds)
         if refusal is not None:
             return refusal
-        now = iso_time(self._clock())
+        now = iso_time(seconds)
         return answer(body, Context(self._store, self._audience, self._settings, exchange_of(request), now))
 
     def _see_audience(self) -> None:

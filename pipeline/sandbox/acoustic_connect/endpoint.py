@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from math import ceil
 from typing import TYPE_CHECKING, Any
 
 from graphql import ExecutionResult, GraphQLError, execute_sync
@@ -25,11 +26,14 @@ if TYPE_CHECKING:
     from pipeline.sandbox.acoustic_connect.audience import Audience
     from pipeline.sandbox.acoustic_connect.batch import Context
     from pipeline.sandbox.acoustic_connect.settings import Settings
+    from pipeline.sandbox.window import Window
 
 _log = logging.getLogger(__name__)
 
 
-def gateway_refusal(request: Request, body: bytes, settings: Settings) -> Response | None:
+def gateway_refusal(
+    request: Request, body: bytes, settings: Settings, window: Window, seconds: float
+) -> Response | None:
     """What the gateway answers by itself: a bare `message`, no `errors`."""
     if request.headers.get("x-api-key") != settings.api_key:
         return JSONResponse({"message": "Forbidden"}, 403)
@@ -37,6 +41,9 @@ def gateway_refusal(request: Request, body: bytes, settings: Settings) -> Respon
         return JSONResponse({"message": "Unsupported Media Type"}, 415)
     if len(body) > settings.max_body_bytes:
         return JSONResponse({"message": "Request Too Long"}, 413)
+    if not window.admits(1, settings.requests_per_minute, seconds):
+        wait = {"retry-after": str(ceil(window.wait_seconds(seconds)))} if settings.retry_after == "seconds" else {}
+        return JSONResponse({"message": "Too Many Requests"}, 429, wait)
     return None
 
 

@@ -31,6 +31,12 @@ class Settings(BaseModel):
     max_body_bytes: int = Field(
         default=10_485_760, ge=1, description="A3: a larger body is answered 413 by the gateway."
     )
+    requests_per_minute: int | None = Field(
+        default=None, ge=1, description="A2: in any 60 seconds; more are answered 429 by the gateway. None: no limit."
+    )
+    retry_after: Literal["absent", "seconds"] = Field(
+        default="absent", description="A2: whether a 429 says when the oldest request leaves those 60 seconds."
+    )
     graphql_error_status: int = Field(
         default=200, ge=200, le=599, description="A5: HTTP status of an answer with errors."
     )

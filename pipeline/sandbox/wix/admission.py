@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from pipeline.sandbox.window import Window
 from pipeline.sandbox.wix.refusals import Code, RefusedError
-from pipeline.sandbox.wix.throttle import Window
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,7 +42,7 @@ class Door:
 
     def count(self, rows: int, settings: Settings, now: float) -> None:
         """Raises RefusedError for a request too many."""
-        if not self.window.admits(rows if settings.rate_counts_items else 1, settings, now):
+        if not self.window.admits(rows if settings.rate_counts_items else 1, settings.requests_per_minute, now):
             raise throttled(settings)
 
 

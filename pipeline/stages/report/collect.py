@@ -122,7 +122,7 @@ def view_of(material: Material) -> View:
         guards=_guards(manifest, approved=bool(manifest.tripped) and not waits),
         lists=tuple(_lists(manifest)),
         opt_outs=clock_of(material.opt_outs, summary.open_opt_outs, material.causes),
-        traffic=traffic_of(material.requests),
+        traffic=traffic_of(material.requests, summary.requests.slowed()),
         to_come=manifest.forecast,
         modified_expected=summary.modified_count.expected,
         modified_reported=summary.modified_count.reported,

@@ -29,8 +29,8 @@ MEANINGS: Final[dict[str, str]] = {
 }
 
 
-def traffic_of(requests: Sequence[Request]) -> Traffic:
-    """Requests in the order of time; times without a zone are in UTC."""
+def traffic_of(requests: Sequence[Request], slowed: Sequence[str] = ()) -> Traffic:
+    """Requests in the order of time, times without a zone in UTC, and what slowed them down."""
     seconds = [float(request["seconds"]) for request in requests]
     answers: Counter[tuple[int | None, str]] = Counter((request["status"], request["verdict"]) for request in requests)
     ranked = sorted(answers.items(), key=lambda a: (-a[1], str(a[0])))
@@ -41,6 +41,8 @@ def traffic_of(requests: Sequence[Request]) -> Traffic:
         slowest_seconds=max(seconds, default=0.0),
         answers=tuple(AnswerRow(status, MEANINGS.get(word, word), count) for (status, word), count in ranked),
         spans=tuple(_span(part) for part in _parts(sorted(requests, key=begun_at))),
+        throttled=sum(request["verdict"] == "throttled" for request in requests),
+        slowed=tuple(slowed),
     )
 
 

@@ -187,6 +187,9 @@ class Traffic:
     slowest_seconds: float
     answers: tuple[AnswerRow, ...]
     spans: tuple[Span, ...]
+    throttled: int = 0
+    slowed: tuple[str, ...] = ()
+    """What slowed the run down, in words."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,10 @@
-"""The rate limit (59, ad): a window of 60 seconds that slides."""
+"""A rate limit: a window of 60 seconds that slides."""
 
 from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
-
-if TYPE_CHECKING:
-    from pipeline.sandbox.wix.settings import Settings
+from typing import Final
 
 _WINDOW_SECONDS: Final = 60
 
@@ -19,9 +16,8 @@ class Window:
     admitted: deque[tuple[float, int]] = field(default_factory=deque)
     counted: int = 0
 
-    def admits(self, cost: int, settings: Settings, now: float) -> bool:
+    def admits(self, cost: int, most: int | None, now: float) -> bool:
         """Whether a request may pass; one that may not counts nothing, one that costs more than is left still may."""
-        most = settings.requests_per_minute
         while self.admitted and self.admitted[0][0] <= now - _WINDOW_SECONDS:
             self.counted -= self.admitted.popleft()[1]
         if most is None:
@@ -31,3 +27,7 @@ class Window:
         self.admitted.append((now, cost))
         self.counted += cost
         return True
+
+    def wait_seconds(self, now: float) -> float:
+        """How long until the oldest request leaves the window."""
+        return max(0.0, self.admitted[0][0] + _WINDOW_SECONDS - now) if self.admitted else 0.0

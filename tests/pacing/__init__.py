@@ -1,0 +1,1 @@
+"""The pacer, the book of turns and the governor."""
