@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 MINUTE_SECONDS: Final = 60.0
 AHEAD_SECONDS: Final = 1.0
-"""How far ahead turns are reserved, and how late a reserved one may still be used."""
+"""How much of the time a block of turns is for, and how late one of them may still be used."""
 MARGIN_SECONDS: Final = 0.25
 """How much longer than a minute a turn counts where a minute's worth may go at once: answers differ in their speed."""
 SLACK: Final = 1.02
@@ -61,6 +61,7 @@ class Reserved:
     most: int
     allowed: float | None
     held_until: float
+    next_at: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +104,7 @@ class Book:
         return replace(self, spent=spent)
 
     def reserved(self, name: str, pace: Pace, wanted: int) -> tuple[Book, Reserved]:
-        """Takes up to `wanted` turns: the first whenever it comes, more only of the next AHEAD_SECONDS."""
+        """Takes up to `wanted` turns: the first whenever it comes, more only of the AHEAD_SECONDS from then on."""
         book = self
         if self._busy(pace):
             book = replace(self, learned=raised(self.learned, pace.named, self.written_at))
@@ -117,7 +118,15 @@ class Book:
             most = max(1, int(allowed) // WINDOW_BLOCKS)
             turns = book._at_once(max(1, int(allowed)), min(wanted, most))
         spent = {**book.spent, name: Spent(turns[-1] + AHEAD_SECONDS, len(turns))}
-        return replace(book, spent=spent), Reserved(book.written_at, turns, most, allowed, book.held_until)
+        got = Reserved(book.written_at, turns, most, allowed, book.held_until, book.next_at)
+        return replace(book, spent=spent), got
+
+    def released(self, reserved_to: float, last_at: float, pace: Pace) -> Book:
+        """Without the turns after `last_at` of who has reserved to there, unless somebody has reserved since."""
+        allowed = self.allowed(pace)
+        if allowed is None or self.next_at != reserved_to:
+            return self
+        return replace(self, next_at=min(self.next_at, last_at + _gap(allowed)))
 
     def _busy(self, pace: Pace) -> bool:
         """Whether more is wanted than there is: only then does a higher allowance show whether it is one."""
@@ -127,9 +136,7 @@ class Book:
         gap = _gap(allowed)
         most = max(1, int(AHEAD_SECONDS / gap))
         first = max(self.written_at, self.next_at, self.held_until)
-        room = max(0.0, self.written_at + AHEAD_SECONDS - first)
-        count = min(wanted, most, 1 + int(room / gap))
-        return tuple(first + gap * number for number in range(count)), most
+        return tuple(first + gap * number for number in range(min(wanted, most))), most
 
     def _at_once(self, allowed: int, wanted: int) -> tuple[float, ...]:
         """As soon as fewer than `allowed` turns are of the last minute."""
@@ -140,7 +147,7 @@ class Book:
             while leaving and (live >= allowed or leaving[0][0] <= at):
                 left, count = leaving.pop(0)
                 at, live = max(at, left), live - count
-            if turns and (live >= allowed or at > self.written_at + AHEAD_SECONDS):
+            if turns and (live >= allowed or at > turns[0] + AHEAD_SECONDS):
                 break
             turns.append(at)
             live += 1
@@ -165,7 +172,7 @@ class Book:
         if said.wait_seconds is None and allowed is not None and pace.evenly:
             wait = max(wait, 2 * _gap(allowed) if 2 * _gap(allowed) < said.most_seconds else 0.0)
         until = max(self.held_until, now + wait)
-        return replace(book, held_until=until, next_at=max(now, until)), until - now
+        return replace(book, held_until=until, next_at=max(self.next_at, until)), until - now
 
     def recent(self) -> tuple[tuple[float, int], ...]:
         """(seconds ago, turns) of what was accepted within the last minute or a little more."""

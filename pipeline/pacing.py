@@ -64,6 +64,8 @@ class Pacer:
     _block: str = ""
     _reserved_at: float = 0.0
     _looked_at: float = 0.0
+    _reserved_to: float = -1.0
+    _went_at: float = 0.0
     _size: int = 1
     _most: int = 1
     _limited: bool = False
@@ -109,7 +111,9 @@ class Pacer:
         """Whether a turn holds good: nobody was throttled since it was claimed."""
         with self._lock:
             good = not turn.asks and turn.hold == self._holds
-            if not good:
+            if good:
+                self._went_at = max(self._went_at, turn.at)
+            else:
                 self._end(turn, sent=False)
             return good
 
@@ -137,6 +141,7 @@ class Pacer:
 
             def entry(book: Book) -> tuple[Book, tuple[float, bool]]:
                 told = book.settled(self._settling(now, book.written_at, so_far=True))
+                told = told.released(self._reserved_to, book.written_at - (now - self._went_at), self.pace)
                 told, seconds = told.throttled(said, self.pace)
                 return told, (seconds, told.allowed(self.pace) is not None)
 
@@ -150,8 +155,13 @@ class Pacer:
         with self._lock:
             self._slots.clear()
             now, self._block = self.clock(), ""
+
+            def entry(book: Book) -> tuple[Book, None]:
+                told = book.settled(self._settling(now, book.written_at))
+                return told.released(self._reserved_to, book.written_at - (now - self._went_at), self.pace), None
+
             if self._blocks:
-                self.desk.change(lambda book: (book.settled(self._settling(now, book.written_at)), None))
+                self.desk.change(entry)
 
     def _claimed(self, now: float) -> Turn:
         while self._slots and self._slots[0] + AHEAD_SECONDS < now:
@@ -177,7 +187,7 @@ class Pacer:
             return book.settled(self._settling(now, book.written_at)).reserved(name, self.pace, wanted)
 
         got = self.desk.change(entry)
-        self._looked_at = now
+        self._looked_at, self._reserved_to = now, got.next_at
         self._held_until = max(self._held_until, now + got.held_until - got.now)
         self._limited = got.allowed is not None
         if self._limited:

@@ -79,12 +79,15 @@ def learn(
     since = MINUTE_SECONDS if known.throttled_at is None else now - known.throttled_at
     lower: float | None = None
     if since < MINUTE_SECONDS:
-        lower = _again(
-            known, sum(turns for ago, turns in recent if ago < since) - said.open_turns, accepted, span, rate
-        )
+        in_between = sum(turns for ago, turns in recent if ago < since) - said.open_turns
+        lower = known.per_minute if in_between <= 0 else _again(accepted, span, rate)
     elif accepted >= MANY and span >= WHOLE_SECONDS:
         held = known.good if known.good is not None and known.good <= RAISE * accepted else 0.0
         lower = max(float(accepted), held)
+        if said.wait_seconds is None:
+            # If it is a minute's allowance, there is room again when the oldest request is a minute old.
+            oldest = max(ago for ago, _ in recent if ago < MINUTE_SECONDS)
+            wait = max(wait, min(MINUTE_SECONDS - oldest + 0.5, said.most_seconds))
     elif accepted >= MANY and said.wait_seconds is not None:
         period = span + said.wait_seconds
         lower = float(accepted) * (1.0 if period >= LIKELY_A_MINUTE_SECONDS else MINUTE_SECONDS / max(period, 0.05))
@@ -108,10 +111,8 @@ def together(known: Learned, said: Throttled, recent: Sequence[tuple[float, int]
     return replace(known, per_minute=float(accepted))
 
 
-def _again(known: Learned, since: int, accepted: int, span: float, rate: float | None) -> float | None:
-    """A second 429 within a minute. What was accepted in between shows that the minute was not used up."""
-    if since <= 0:
-        return known.per_minute
+def _again(accepted: int, span: float, rate: float | None) -> float | None:
+    """A second 429 within a minute, and something was accepted in between: so the minute was not used up."""
     if rate is None:
         return 0.8 * MINUTE_SECONDS * accepted / max(span, 0.05)
     return rate * (0.95 if accepted >= MANY and span >= WHOLE_SECONDS else 0.5)

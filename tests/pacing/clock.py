@@ -51,7 +51,7 @@ class Vendor(Protocol):
 
     def admits(self, now: float) -> bool: ...
 
-    def asks(self, now: float) -> float | None: ...
+    def asks(self, now: float, /) -> float | None: ...
 
 
 @dataclass
@@ -91,7 +91,7 @@ class Bucket:
         self.tokens -= free
         return free
 
-    def asks(self, now: float) -> float | None:
+    def asks(self, _now: float) -> float | None:
         return math.ceil((1 - self.tokens) * 60 / self.per_minute) if self.says else None
 
 
