@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 AUTO_FROM: Final = 10
 LONGEST_POLL_SECONDS: Final = 30.0
+TOO_LARGE: Final = "413"
 Params = Mapping[str, Any]
 Request = Callable[[str, str, Any], httpx.Request]
 """(namespace, action, parameters) -> a request"""
@@ -51,6 +52,11 @@ class Calls:
     def _batch(self, action: str, params: Sequence[Params], *, repeatable: bool) -> list[Reply]:
         jobs = [{"namespace": wire.CONTACT, "action": action, "params": each} for each in params]
         reply = self.send(self.request(wire.BATCH, "run", {"jobs": jobs}), repeatable=repeatable)
+        if reply.verdict.code == TOO_LARGE and len(params) > 1:
+            half = (len(params) + 1) // 2
+            return [
+                r for part in (params[:half], params[half:]) for r in self._batch(action, part, repeatable=repeatable)
+            ]
         if reply.unclear or reply.verdict.kind is not Kind.OK:
             return [reply] * len(params)
         try:

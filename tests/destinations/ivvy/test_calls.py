@@ -47,6 +47,25 @@ def calls(vendor: Vendor, **options: Any) -> Calls:
     return Calls(request, vendor, Options.model_validate({"bulk": "always", "poll_seconds": 2, **options}))
 
 
+def test_a_batch_that_is_too_large_is_halved() -> None:
+    """A gateway refuses a run for its size: nothing of it was taken, and it is sent in halves."""
+
+    def results(_: Any) -> Any:
+        jobs = vendor.asked[-3][1]["jobs"]
+        return results_of(*(job["params"] for job in jobs))
+
+    vendor = Vendor(run=[{"asyncId": "5f"}], progress=[{"progress": 100}], results=[results])
+    sized = calls(vendor)
+
+    def send(request: httpx.Request, *, repeatable: bool, after_seconds: float = 0.0) -> Reply:
+        if len(json.loads(request.content).get("jobs", ())) > 1:
+            return Reply(Verdict(Kind.REFUSED, "413", "Request Too Long"), {})
+        return vendor(request, repeatable=repeatable, after_seconds=after_seconds)
+
+    replies = Calls(sized.request, send, sized.options).many(wire.GET, JOBS, repeatable=True)
+    assert [reply.body["id"] for reply in replies] == [1, 2, 3]
+
+
 def results_of(*jobs: dict[str, Any]) -> dict[str, Any]:
     """Results in the vendor's shape, each the id of its request."""
     return {"results": [{"action": wire.GET, "request": job, "response": job | {"success": True}} for job in jobs]}
