@@ -197,3 +197,18 @@ def test_whatever_happens_no_minute_has_a_turn_too_many_and_nobody_starves(
     bound = held + (len(callers) + 1) * 63 / min(pace.named, len(callers) + 1) + AHEAD_SECONDS
     stuck = [clock.now - c.asked_at for c in all_callers if c.turn is not None and c.turn.at > clock.now]
     assert max([wait for c in all_callers for wait in c.waits] + stuck, default=0.0) <= bound
+
+
+def test_after_a_429_one_request_tries_alone() -> None:
+    """When a hold is over the others wait until one is seen to be let through, so that one is refused, not all."""
+    clock = Clock()
+    pacer = pacer_of(clock, Pace())
+    flying = [pacer.claim() for _ in range(4)]
+    for turn in flying:
+        pacer.answered(turn, throttled=True)
+        pacer.throttled(turn, 3.0, 0.5, 900)
+    turns = [pacer.claim() for _ in range(4)]
+    assert [turn.asks for turn in turns] == [False, True, True, True]
+    assert turns[0].at == clock.now + 3
+    pacer.answered(turns[0])
+    assert not pacer.claim().asks
