@@ -135,9 +135,7 @@ class Pacer:
             ago = max(0.0, now - turn.looked_at)
             said = Throttled(ago, wait_seconds, backoff_seconds, most_seconds, waiting)
             if turn.hold == self._holds:
-                self._holds += 1
-                self._slots.clear()
-                self._careful, self._alone = True, None
+                self._void()
 
             def entry(book: Book) -> tuple[Book, tuple[float, bool]]:
                 told = book.settled(self._settling(now, book.written_at, so_far=True))
@@ -147,8 +145,16 @@ class Pacer:
 
             seconds, self._limited = self.desk.change(entry)
             self._looked_at = now
+            if now + seconds > self._held_until + GATE_SECONDS:
+                self._void()  # another answer to the same 429 may ask for longer
             self._held_until = max(self._held_until, now + seconds)
             return max(seconds, self._held_until - now)
+
+    def _void(self) -> None:
+        """No turn that was claimed holds good, and whoever comes first tries alone."""
+        self._holds += 1
+        self._slots.clear()
+        self._careful, self._alone = True, None
 
     def close(self) -> None:
         """Gives back what was reserved and not used."""

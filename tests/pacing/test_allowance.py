@@ -212,3 +212,16 @@ def test_after_a_429_one_request_tries_alone() -> None:
     assert turns[0].at == clock.now + 3
     pacer.answered(turns[0])
     assert not pacer.claim().asks
+
+
+def test_the_longest_wait_that_is_asked_for_holds() -> None:
+    """A second answer to the same 429 asks for more: who has claimed a turn after the first hold claims anew."""
+    clock = Clock()
+    pacer = pacer_of(clock, Pace())
+    first, second = pacer.claim(), pacer.claim()
+    for turn, seconds in ((first, 3.0), (second, 10.0)):
+        pacer.answered(turn, throttled=True)
+        pacer.throttled(turn, seconds, 0.5, 900)
+        claimed = pacer.claim() if turn is first else None
+        assert claimed is None or claimed.at == clock.now + 3
+    assert pacer.claim().at == clock.now + 10
