@@ -62,6 +62,8 @@ class Reserved:
     allowed: float | None
     held_until: float
     next_at: float = 0.0
+    least_gap: float = 0.0
+    """What is kept between requests that really leave, where one of them is late: an even pace stays even."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +120,8 @@ class Book:
             most = max(1, int(allowed) // WINDOW_BLOCKS)
             turns = book._at_once(max(1, int(allowed)), min(wanted, most))
         spent = {**book.spent, name: Spent(turns[-1] + AHEAD_SECONDS, len(turns))}
-        got = Reserved(book.written_at, turns, most, allowed, book.held_until, book.next_at)
+        least = _gap(allowed) / SLACK if pace.evenly else 0.0
+        got = Reserved(book.written_at, turns, most, allowed, book.held_until, book.next_at, least)
         return replace(book, spent=spent), got
 
     def released(self, reserved_to: float, last_at: float, pace: Pace) -> Book:

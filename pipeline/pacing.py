@@ -66,6 +66,8 @@ class Pacer:
     _looked_at: float = 0.0
     _reserved_to: float = -1.0
     _went_at: float = 0.0
+    _sent_at: float = 0.0
+    _least_gap: float = 0.0
     _size: int = 1
     _most: int = 1
     _limited: bool = False
@@ -90,9 +92,8 @@ class Pacer:
         """Waits for this caller's turn. Raises Interrupted when the run is stopped first."""
         while True:
             turn = self.claim()
-            seconds = turn.at - self.clock()
-            if seconds > 0:
-                self._wait(seconds)
+            self._wait(turn.at - self.clock())
+            self._wait(self._sent_at + self._least_gap - self.clock() if turn.block else 0.0)
             if self.still(turn):
                 return turn
 
@@ -112,7 +113,7 @@ class Pacer:
         with self._lock:
             good = not turn.asks and turn.hold == self._holds
             if good:
-                self._went_at = max(self._went_at, turn.at)
+                self._went_at, self._sent_at = max(self._went_at, turn.at), self.clock()
             else:
                 self._end(turn, sent=False)
             return good
@@ -193,7 +194,7 @@ class Pacer:
             return book.settled(self._settling(now, book.written_at)).reserved(name, self.pace, wanted)
 
         got = self.desk.change(entry)
-        self._looked_at, self._reserved_to = now, got.next_at
+        self._looked_at, self._reserved_to, self._least_gap = now, got.next_at, got.least_gap
         self._held_until = max(self._held_until, now + got.held_until - got.now)
         self._limited = got.allowed is not None
         if self._limited:
@@ -238,6 +239,8 @@ class Pacer:
             self._sent.popleft()
 
     def _wait(self, seconds: float) -> None:
+        if seconds <= 0:
+            return
         with self._lock:
             self._waiting += 1
             if self._waiting == 1:

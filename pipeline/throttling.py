@@ -77,11 +77,15 @@ def learn(
     span = min(MINUTE_SECONDS, max((ago for ago, _ in recent), default=0.0))
     wait = said.backoff_seconds if said.wait_seconds is None else said.wait_seconds
     since = MINUTE_SECONDS if known.throttled_at is None else now - known.throttled_at
+    in_between = max(0, sum(turns for ago, turns in recent if ago < since) - said.open_turns)
+    named = rate is not None and known.per_minute is None and since >= MINUTE_SECONDS
+    minutely = accepted >= MANY and span >= WHOLE_SECONDS
     lower: float | None = None
-    if since < MINUTE_SECONDS:
-        in_between = sum(turns for ago, turns in recent if ago < since) - said.open_turns
-        lower = known.per_minute if in_between <= 0 else _again(accepted, span, rate)
-    elif accepted >= MANY and span >= WHOLE_SECONDS:
+    if since < MINUTE_SECONDS and in_between:
+        # The minute was not used up. The longer it went well, the less is taken off.
+        kept = 0.95 if minutely else 1 - 1 / (in_between + 2)
+        lower = rate * kept if rate else 0.8 * MINUTE_SECONDS * accepted / max(span, 0.05)
+    elif minutely:
         held = known.good if known.good is not None and known.good <= RAISE * accepted else 0.0
         lower = max(float(accepted), held)
         if said.wait_seconds is None:
@@ -91,11 +95,13 @@ def learn(
     elif accepted >= MANY and said.wait_seconds is not None:
         period = span + said.wait_seconds
         lower = float(accepted) * (1.0 if period >= LIKELY_A_MINUTE_SECONDS else MINUTE_SECONDS / max(period, 0.05))
-    elif accepted >= MANY and MINUTE_SECONDS - span < said.most_seconds:
+    elif accepted >= MANY and not named and MINUTE_SECONDS - span < said.most_seconds:
         # Nobody says how long to wait: it is taken for a minute's allowance, and the minute is waited for.
         lower, wait = float(accepted), MINUTE_SECONDS - span + 0.5
+    elif since < MINUTE_SECONDS:
+        lower = known.per_minute
     elif rate is not None:
-        lower = LOWERED * rate
+        lower = rate * max(LOWERED, 1 - 1 / (accepted + 2))
     if rate is not None:
         lower = rate if lower is None else min(lower, 0.99 * rate)
     ceiling = rate if rate is not None and lower is not None and lower < rate <= 2 * lower else None
@@ -109,13 +115,6 @@ def together(known: Learned, said: Throttled, recent: Sequence[tuple[float, int]
     if known.per_minute is None or known.ceiling is not None or accepted < max(MANY, known.per_minute):
         return known
     return replace(known, per_minute=float(accepted))
-
-
-def _again(accepted: int, span: float, rate: float | None) -> float | None:
-    """A second 429 within a minute, and something was accepted in between: so the minute was not used up."""
-    if rate is None:
-        return 0.8 * MINUTE_SECONDS * accepted / max(span, 0.05)
-    return rate * (0.95 if accepted >= MANY and span >= WHOLE_SECONDS else 0.5)
 
 
 def raised(known: Learned, named: float | None, now: float) -> Learned:

@@ -55,7 +55,9 @@ def test_the_document_has_exactly_the_names_of_the_contract(world: World, comman
         document = one.document
         assert set(document) == NAMES
         assert set(document["rows"]) == ROWS
-        assert set(document["requests"]) == {"sent", "retried"}
+        assert set(document["requests"]) == {
+        "sent", "retried", "throttled", "waited_seconds", "lowest_in_flight", "lowest_rows_per_request",
+    }  # fmt: skip
         assert set(document["modified_count"]) == {"expected", "reported"}
         assert document["balanced"] is True
     assert [one.code for one in ended] == [0, 3, 3, 3, 3]
