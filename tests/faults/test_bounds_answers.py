@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 import httpx
 import pytest
 
+from pipeline.allowance import Pace
 from pipeline.destinations import DESTINATIONS
 from pipeline.pacing import Pacer
 from pipeline.transport import Attempt, Transport
@@ -120,7 +121,7 @@ def test_a_write_that_is_answered_so_may_have_taken_effect(body: bytes | None, e
     """It is unclear, and sent once: whoever sent it reads back."""
     stop, log = threading.Event(), list[Attempt]()
     judge = DESTINATIONS["wix"]("http://127.0.0.1", {"api_key": "k", "site_id": "s"}, {}).classify
-    with answering(body, encoding) as url, Transport(judge, 30, Pacer(None, stop), stop) as transport:
+    with answering(body, encoding) as url, Transport(judge, 30, Pacer(Pace(), stop), stop) as transport:
         reply = transport.sender(log)(httpx.Request("POST", url, content=b"{}"), repeatable=False)
     assert reply.unclear
     assert reply.body == {}
