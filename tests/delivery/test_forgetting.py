@@ -288,7 +288,7 @@ def test_malformed_records_lose_the_raw_text(world: World) -> None:
 def test_the_ledger_keeps_no_message(world: World) -> None:
     """What the destination said of the person is gone from the database's file too, from its free pages as well."""
     seeded(world)
-    world.faults([{"fault": "poison_row", "key": IDENTITY, "code": "X_Y", "message": f"{'no ' * 5000}{EMAIL}"}])
+    world.faults([{"fault": "poison_row", "key": IDENTITY, "code": "X_Y", "message": f"{'no ' * 300}{EMAIL}"}])
     world.sync(world.mapping(), world.export([person(), row_of(2)]))
     with sqlite3.connect(world.home / "ledger.db") as ledger:
         assert EMAIL in "".join(row[0] for row in ledger.execute("SELECT exceptional FROM batches"))
