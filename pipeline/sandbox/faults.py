@@ -28,6 +28,7 @@ class Rule(BaseModel):
     nth: tuple[Annotated[int, Field(ge=1)], ...] | None = Field(
         default=None, description="Only these, counted from 1 among the requests that fit vendor, operation and key."
     )
+    after: int | None = Field(default=None, ge=1, description="Not the first so many of them.")
     every: int | None = Field(default=None, ge=1, description="Every so many of them.")
     probability: float | None = Field(default=None, ge=0, le=1, description="By chance, the same for the same seed.")
     seed: int = 0
@@ -88,6 +89,26 @@ class Reset(Rule):
     at: _RESET_POINTS = "before_write"
 
 
+class Refused(Rule):
+    """The server goes down as the request arrives: all connections are reset, and new ones refused for `seconds`."""
+
+    fault: Literal["refused"]
+    seconds: float = Field(gt=0)
+
+
+class ExpiredKey(Rule):
+    """Answers what the vendor says to a key that it no longer takes, without carrying the request out."""
+
+    fault: Literal["expired_key"]
+
+
+class ReadLag(Rule):
+    """What the request writes does not show for `seconds`: who reads meanwhile reads what was there before."""
+
+    fault: Literal["read_lag"]
+    seconds: float = Field(gt=0)
+
+
 class Garble(Rule):
     """The request is carried out and its answer spoiled."""
 
@@ -136,7 +157,7 @@ class PoisonRow(Rule):
 
 Fault = (
     Latency | Throttle | ServerError | Answer | GatewayTimeout | Reset | Garble | Drip | WrongNumber | WrongList
-    | PoisonRow
+    | PoisonRow | Refused | ExpiredKey | ReadLag
 )  # fmt: skip
 _FAULTS = TypeAdapter(tuple[Annotated[Fault, Field(discriminator="fault")], ...])
 
@@ -190,9 +211,10 @@ class _Counter:
         self.met += 1
         chance = fault.probability is None or self._random.random() < fault.probability
         nth = fault.nth is None or self.met in fault.nth
+        after = fault.after is None or self.met > fault.after
         every = fault.every is None or self.met % fault.every == 0
         left = fault.times is None or self.applied < fault.times
-        applies = chance and nth and every and left
+        applies = chance and nth and after and every and left
         self.applied += applies
         return applies
 
@@ -200,3 +222,8 @@ class _Counter:
 def poison_of(faults: list[Fault]) -> dict[str, Poison]:
     """The rows that the vendor must refuse, by identity."""
     return {f.key: Poison(f.code, f.message, f.category) for f in faults if isinstance(f, PoisonRow) and f.key}
+
+
+def lag_of(faults: list[Fault]) -> float:
+    """For how many seconds what the request writes must not show."""
+    return max((fault.seconds for fault in faults if isinstance(fault, ReadLag)), default=0.0)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import threading
 import time
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from pipeline.sandbox.control import control_routes, refuse
 from pipeline.sandbox.faults import Schedule
 from pipeline.sandbox.ivvy import Ivvy
 from pipeline.sandbox.journal import Entry, Journal
+from pipeline.sandbox.listening import HOST, Port, Server
 from pipeline.sandbox.traffic import Traffic
 from pipeline.sandbox.vendor import SandboxError, Vendor
 from pipeline.sandbox.wire import Protocol
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
     from pydantic import JsonValue
 
-HOST: Final = "127.0.0.1"
 DEFAULT_PORT: Final = 8765
 ACOUSTIC_CONNECT: Final = "acoustic_connect"
 IVVY: Final = "ivvy"
@@ -61,13 +60,14 @@ class Sandbox:
         self.vendors = _vendors(self.options)
         self._traffic = _traffic(self.vendors, self.options)
         try:
-            self._socket = _listening(self.options.port)
+            self._port = Port(self.options.port)
+            self._socket = self._port.listen()
         except SandboxError:
             self._close_vendors()
             raise
-        self._server = _server(self._traffic)
+        self._server = _server(self._traffic, self._port)
         self._thread = threading.Thread(target=self._server.run, args=([self._socket],), name="sandbox", daemon=True)
-        self.url = f"http://{HOST}:{self._socket.getsockname()[1]}"
+        self.url = f"http://{HOST}:{self._port.number}"
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -84,6 +84,7 @@ class Sandbox:
         if self._thread.ident is not None:
             self._thread.join()
         self._socket.close()
+        self._port.close()
         self._close_vendors()
 
     def serve(self) -> None:
@@ -178,20 +179,7 @@ def _traffic(vendors: Mapping[str, Vendor], options: Options) -> Traffic:
     return traffic
 
 
-def _listening(port: int) -> socket.socket:
-    # The protocol is named because asyncio turns Nagle's delay off only where it sees TCP.
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((HOST, port))
-    except OSError as error:
-        listener.close()
-        raise SandboxError(f"cannot listen on port {port}: {error.strerror}") from error
-    listener.listen()
-    return listener
-
-
-def _server(traffic: Traffic) -> uvicorn.Server:
+def _server(traffic: Traffic, port: Port) -> Server:
     config = uvicorn.Config(
         traffic,
         http=Protocol,
@@ -204,4 +192,4 @@ def _server(traffic: Traffic) -> uvicorn.Server:
         timeout_graceful_shutdown=1,
         timeout_keep_alive=60,
     )
-    return uvicorn.Server(config)
+    return Server(config, port)

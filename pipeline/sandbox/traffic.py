@@ -48,7 +48,7 @@ class Traffic:
             return
         call = self._described(Target(scope["method"], scope["path"], scope["query_string"].decode("latin-1")), body)
         due = self.schedule.due(call)
-        exchange = Exchange(call, f.poison_of(due))
+        exchange = Exchange(call, f.poison_of(due), f.lag_of(due))
         line = Line({**scope, "exchange": exchange}, receive, send)
         status, finish = await self._outcome(line, body, due)
         # Logged before the client can know of it, so that a log read after an answer is complete.
@@ -86,6 +86,8 @@ class Traffic:
                 return instead.status, partial(line.deliver, instead)
             if isinstance(fault, f.Reset) and fault.at == "before_write":
                 return None, line.reset
+            if isinstance(fault, f.Refused):
+                return None, partial(line.close_port, fault.seconds)
         answer = await reply_of(self.app, line.scope, body)
         for fault in due:
             answer = await _spoiled(answer, fault)
@@ -99,6 +101,8 @@ async def _instead(fault: f.Fault, call: Call) -> Reply | None:
             wait = _retry_after(fault.retry_after, fault.retry_after_form)
             body = call.throttled if fault.body is None else fault.body
             return reply(429, json.dumps(body).encode(), **wait)
+        case f.ExpiredKey():
+            return reply(call.key_refused.status, json.dumps(dict(call.key_refused.body)).encode())
         case f.Answer():
             return reply(fault.status, json.dumps(fault.body).encode())
         case f.ServerError(write=False) | f.GatewayTimeout(write=False):

@@ -28,6 +28,14 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
+class Refusal:
+    """What a vendor answers to a request that it does not let in."""
+
+    status: int
+    body: Mapping[str, JsonValue] = field(hash=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Call:
     """One request as the log and the fault schedule see it."""
 
@@ -40,6 +48,8 @@ class Call:
     """Further names of the rows; a fault rule may use them too."""
     throttled: Mapping[str, JsonValue] = field(default_factory=lambda: {"message": "Too Many Requests"}, hash=False)
     """What the vendor's 429 says, where a fault rule does not say it."""
+    key_refused: Refusal = Refusal(401, {"message": "Unauthorized"})
+    """What the vendor says to a key that it does not take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +68,8 @@ class Exchange:
     call: Call
     poison: Mapping[str, Poison] = field(default_factory=dict)
     """By row identity. The vendor refuses these rows as it would refuse a bad value."""
+    lag_seconds: float = 0.0
+    """For how long the schedule wants what is written to be read as it was before."""
     write_applied: bool | None = None
     """Set by the vendor; None for a request that does not write."""
     error_code: str | None = None

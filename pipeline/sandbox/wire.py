@@ -5,19 +5,18 @@ from __future__ import annotations
 import asyncio
 import json
 import random
-import socket
-import struct
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from pipeline.sandbox.listening import cut
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-_CLOSE_AT_ONCE: Final = struct.pack("ii", 1, 0)
 _FLUSH_SECONDS: Final = 0.02
 
 
@@ -116,12 +115,13 @@ class Line:
 
     async def reset(self) -> None:
         """Abort the connection: the client's next read fails with a reset, not with an orderly end."""
-        transport = self.scope["state"]["transport"]
-        if not transport.is_closing():  # the client may have left
-            connection = transport.get_extra_info("socket")
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _CLOSE_AT_ONCE)
-            transport.abort()
+        cut(self.scope["state"]["transport"])
         await self.receive()  # returns once uvicorn has noticed, so that it does not complain of a missing answer
+
+    async def close_port(self, seconds: float) -> None:
+        """Reset this connection and all others, and have new ones refused for so long."""
+        self.scope["state"]["close_port"](seconds)
+        await self.reset()
 
     async def _begin(self, answer: Reply) -> None:
         await self.send({"type": "http.response.start", "status": answer.status, "headers": list(answer.headers)})

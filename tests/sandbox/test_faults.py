@@ -226,3 +226,67 @@ def test_schedule_that_cannot_be_read(rules: Any) -> None:
     """A slip in a schedule is an error, not a fault that never comes."""
     with pytest.raises(SandboxError):
         Schedule(rules)
+
+
+def test_the_server_goes_down_and_comes_back_on_its_port(client: Client) -> None:
+    """The request and idle connections are reset, new ones are refused; then the same address answers, unchanged."""
+    with httpx.Client(timeout=5) as idle, pytest.raises(httpx.ReadError):
+        idle.get(f"{client.sandbox.url}/_control/requests")
+        send(client, fault="refused", seconds=0.2, times=1)
+    refused = 0
+    with pytest.raises(httpx.ConnectError):
+        client.http.get(client.sandbox.url)
+    while True:
+        try:
+            answer = client.post(QUERY, r=[ROW])
+        except httpx.ConnectError:
+            refused += 1
+            continue
+        break
+    assert answer.json()["data"]["updateContacts"]["modifiedCount"] == 1
+    first, last = client.sandbox.requests()
+    assert (first.status, first.faults, first.write_applied, last.write_applied) == (None, ("refused",), None, True)
+
+
+def test_going_down_while_down_changes_nothing(client: Client) -> None:
+    """Requests that arrive together take the server down once: it comes back, and keeps one listening socket."""
+    client.sandbox.faults([{"fault": "refused", "seconds": 0.05, "times": 3}])
+    for _ in range(3):
+        done = False
+        while not done:
+            try:
+                client.post(QUERY, r=[ROW])
+            except httpx.ConnectError:
+                continue
+            except httpx.ReadError:
+                done = True
+    while True:
+        try:
+            assert client.post(QUERY, r=[ROW]).status_code == 200
+        except httpx.ConnectError:
+            continue
+        break
+
+
+def test_a_key_expires_from_a_request_on(client: Client) -> None:
+    """The first so many pass, then the vendor's own refusal, so often or until the schedule is another."""
+    client.sandbox.faults([{"fault": "expired_key", "after": 2, "times": 2}])
+    answers = [client.post(QUERY, r=[ROW]) for _ in range(5)]
+    assert [answer.status_code for answer in answers] == [200, 200, 403, 403, 200]
+    assert answers[2].json() == {"message": "Forbidden"}
+    client.sandbox.faults([{"fault": "expired_key"}])
+    assert [client.post(QUERY, r=[ROW]).status_code for _ in range(3)] == [403] * 3
+    assert not client.sandbox.requests()[-1].write_applied
+    client.http.delete(f"{client.sandbox.url}/_control/faults")
+    assert client.post(QUERY, r=[ROW]).status_code == 200
+
+
+def test_what_is_written_shows_later(client: Client) -> None:
+    """Reading lags behind the write that the rule is about, and only behind that."""
+    client.sandbox.faults([{"fault": "read_lag", "seconds": 30, "key": "M-1"}])
+    client.post(QUERY, r=[ROW])
+    client.post(QUERY, r=ROWS[1:])
+    read = 'query($f:[RuleInput!]){contacts(filter:$f){nodes{attributes(selectByName:["Member No"]){value}}}}'
+    answer = client.ask(read, f=[{"field": "Nick", "eq": "x"}])
+    shown = [node["attributes"][0]["value"] for node in answer["data"]["contacts"]["nodes"]]
+    assert (shown, client.contact("M-1")["attributes"]["Nick"]) == (["M-2"], "x")

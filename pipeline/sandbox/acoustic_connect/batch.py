@@ -35,7 +35,7 @@ class Context:
     @property
     def delay_seconds(self) -> float:
         """A33."""
-        return self.settings.visibility_delay_ms / 1000
+        return max(self.settings.visibility_delay_ms / 1000, self.exchange.lag_seconds)
 
     def audience_called(self, data_set_id: str | None) -> Audience:
         """The audience, which must have that id if one is given. Raises RefusedError."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from math import ceil
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from graphql import ExecutionResult, GraphQLError, execute_sync
 from graphql.utilities import value_from_ast_untyped
@@ -15,7 +15,7 @@ from pipeline.sandbox.acoustic_connect.coercion import listed, objects
 from pipeline.sandbox.acoustic_connect.documents import faults_of, parsed, root_fields, schema_of
 from pipeline.sandbox.acoustic_connect.identity import identity_of_selector, identity_of_values
 from pipeline.sandbox.acoustic_connect.refusals import BatchRefusedError, Code, RefusedError, bad_input
-from pipeline.sandbox.vendor import Call
+from pipeline.sandbox.vendor import Call, Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pipeline.sandbox.acoustic_connect.settings import Settings
     from pipeline.sandbox.window import Window
 
+KEY_REFUSED: Final = Refusal(403, {"message": "Forbidden"})
 _log = logging.getLogger(__name__)
 
 
@@ -36,7 +37,7 @@ def gateway_refusal(
 ) -> Response | None:
     """What the gateway answers by itself: a bare `message`, no `errors`."""
     if request.headers.get("x-api-key") != settings.api_key:
-        return JSONResponse({"message": "Forbidden"}, 403)
+        return JSONResponse(KEY_REFUSED.body, KEY_REFUSED.status)
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
         return JSONResponse({"message": "Unsupported Media Type"}, 415)
     if len(body) > settings.max_body_bytes:
@@ -91,14 +92,15 @@ def call_of(vendor: str, body: bytes, audience: Audience | None) -> Call:
     """What a request asks for, read from the document and its variables without the schema."""
     payload = payload_of(body)
     if payload is None:
-        return Call(vendor, "")
+        return Call(vendor, "", key_refused=KEY_REFUSED)
     variables = _variables(payload)
     fields = root_fields(str(payload["query"]), _operation_name(payload))
     keys: list[str] = []
     for field in fields:
         arguments = {node.name.value: value_from_ast_untyped(node.value, variables) for node in field.arguments}
         keys += _identities(arguments, audience)
-    return Call(vendor, ",".join(field.name.value for field in fields), tuple(keys))
+    operation = ",".join(field.name.value for field in fields)
+    return Call(vendor, operation, tuple(keys), key_refused=KEY_REFUSED)
 
 
 def _identities(arguments: Mapping[str, Any], audience: Audience | None) -> list[str]:

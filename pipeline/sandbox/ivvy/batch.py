@@ -36,7 +36,7 @@ def advance(store: Store, settings: Settings, now: float) -> frozenset[str]:
     for moment, age in due:
         batch = batches[age]
         position = batch.order[len(batch.responses)]
-        exchange = Exchange(Call("", ""), batch.poison)
+        exchange = Exchange(Call("", ""), batch.poison, batch.lag_seconds)
         context = Context(store, settings, exchange, moment, in_batch=True)
         batch.answered(position, _response(context, batch.jobs[position]), moment)
         if exchange.write_applied:
@@ -66,6 +66,7 @@ def run(context: Context, params: Params) -> JsonValue:
         seconds=settings.batch_seconds,
         stall_after=settings.batch_stall_after,
         poison=dict(context.exchange.poison),
+        lag_seconds=context.exchange.lag_seconds,
     )
     context.store.batches.put(batch)
     context.exchange.write_applied = batch.async_id in advance(context.store, settings, context.now)

@@ -51,6 +51,8 @@ class Batch(BaseModel):
     finished_at: float | None = None
     poison: dict[str, Poison] = Field(default_factory=dict)
     """Rows that the fault schedule wants refused, from the run."""
+    lag_seconds: float = 0
+    """For how long it wants what is written to be read as it was before, from the run."""
 
     @property
     def stalled(self) -> bool:

@@ -48,7 +48,7 @@ class Context:
         if same and not self.settings.noop_touches:
             return contact
         self.exchange.write_applied = True
-        lag = self.settings.read_lag_ms / 1000
+        lag = max(self.settings.read_lag_ms / 1000, self.exchange.lag_seconds)
         return self.store.save(replace(contact, modified_date=self.stamp), before, self.now + lag if lag else None)
 
     def poison_of(self, names: Iterable[str]) -> Poison | None:

@@ -14,8 +14,8 @@ from pipeline.sandbox.ivvy.batch import ACTIONS as BATCH
 from pipeline.sandbox.ivvy.batches import Job
 from pipeline.sandbox.ivvy.identity import rows_of
 from pipeline.sandbox.ivvy.refusals import RefusedError, UnsuccessfulError
-from pipeline.sandbox.ivvy.signature import authenticate
-from pipeline.sandbox.vendor import Call, Target
+from pipeline.sandbox.ivvy.signature import authenticate, unknown_key
+from pipeline.sandbox.vendor import Call, Refusal, Target
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -42,7 +42,10 @@ def call_of(vendor: str, target: Target, body: bytes, store: Store, settings: Se
     operation = f"batch.{action}" if namespace == "batch" else action
     rows = rows_of(namespace, action, params_of(body) or {}, store)
     aliases = frozenset[str]().union(*(row.aliases for row in rows))
-    return Call(vendor, operation, tuple(row.key for row in rows), aliases, _throttled(settings).document)
+    unknown = unknown_key(settings)
+    refused = Refusal(unknown.error_code, unknown.document)
+    keys = tuple(row.key for row in rows)
+    return Call(vendor, operation, keys, aliases, throttled=_throttled(settings).document, key_refused=refused)
 
 
 def answer(request: Request, body: bytes, context: Context, bucket: Bucket) -> Response:

@@ -34,7 +34,7 @@ def authenticate(request: Request, body: bytes, settings: Settings, now: float) 
         raise settings.refusal("bad_signature", 401, "Unauthorized")
     key, signature = found.groups()
     if key != settings.api_key:
-        raise settings.refusal("unknown_key", 401, "Unauthorized")
+        raise unknown_key(settings)
     if settings.key_revoked:
         raise settings.refusal("revoked_key", 463, "Key Revoked")
     date = _date(request, settings)
@@ -42,6 +42,11 @@ def authenticate(request: Request, body: bytes, settings: Settings, now: float) 
         raise settings.refusal("bad_signature", 401, "Unauthorized")
     if abs(date - (now + settings.clock_offset_seconds)) > settings.clock_window_seconds:
         raise RefusedError(401, Code.STALE, "Request is stale")
+
+
+def unknown_key(settings: Settings) -> RefusedError:
+    """The refusal of a key that nobody has."""
+    return settings.refusal("unknown_key", 401, "Unauthorized")
 
 
 def string_to_sign(request: Request) -> str:

@@ -32,7 +32,7 @@ class Door:
         if key != settings.api_key:
             raise _unauthenticated("token invalid")
         if settings.token_seconds is not None and self.key_set_at + settings.token_seconds <= now:
-            raise _unauthenticated("token expired")
+            raise token_expired()
         if {"wix-site-id", "wix-account-id"} <= set(headers) and settings.both_ids == "refuse":
             raise _denied("wix-site-id and wix-account-id exclude each other")
         if headers.get("wix-site-id") != settings.site_id:
@@ -49,6 +49,11 @@ class Door:
 def throttled(settings: Settings) -> RefusedError:
     """The refusal of a request too many (59, ad)."""
     return RefusedError(429, settings.throttled_code, "too many requests")
+
+
+def token_expired() -> RefusedError:
+    """The refusal of a key whose time is over."""
+    return _unauthenticated("token expired")
 
 
 def _unauthenticated(message: str) -> RefusedError:

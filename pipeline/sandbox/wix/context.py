@@ -43,7 +43,7 @@ class Context:
             consent = replace(before, revision=revision, details=details, content=content, updated=self.now)
         else:
             return before
-        self.store.save(consent, self.settings.keep_seconds)
+        self.store.save(consent, self.settings.keep_seconds, self.exchange.lag_seconds)
         return consent
 
     def delete(self, consent: MarketingConsent) -> None:

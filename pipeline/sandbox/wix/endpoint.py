@@ -7,9 +7,9 @@ from uuid import uuid4
 
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
-from pipeline.sandbox.vendor import Call, Target
+from pipeline.sandbox.vendor import Call, Refusal, Target
 from pipeline.sandbox.wix.actions import ACTIONS
-from pipeline.sandbox.wix.admission import throttled
+from pipeline.sandbox.wix.admission import throttled, token_expired
 from pipeline.sandbox.wix.identity import rows_of
 from pipeline.sandbox.wix.links import KIND_OF_PATH, followed, number_of
 from pipeline.sandbox.wix.operations import belongs_here, operation_at
@@ -38,7 +38,9 @@ def call_of(vendor: str, target: Target, body: bytes, store: Store, settings: Se
         return Call(vendor, "")
     rows = rows_of(operation.name, read_request(consent_id, target, body), store)
     aliases = frozenset({consent_id} if consent_id else ())
-    return Call(vendor, operation.name, rows, aliases, throttled=throttled(settings).envelope())
+    expired = token_expired()
+    refused = Refusal(expired.status, expired.envelope())
+    return Call(vendor, operation.name, rows, aliases, throttled=throttled(settings).envelope(), key_refused=refused)
 
 
 def answer(request: Request, body: bytes, context: Context, door: Door) -> Response:

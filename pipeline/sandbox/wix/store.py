@@ -50,10 +50,10 @@ class Store:
             self._last_number += 1
             return self._last_number
 
-    def save(self, consent: MarketingConsent, keep_seconds: float) -> None:
-        """Insert or overwrite; for `keep_seconds` it can be read as it was before."""
+    def save(self, consent: MarketingConsent, keep_seconds: float, lag_seconds: float = 0.0) -> None:
+        """Insert or overwrite; for `keep_seconds` it can be read as it was before, and for `lag_seconds` it is."""
         with self.lock:
-            self._keep_earlier(consent.id, keep_seconds)
+            self._keep_earlier(consent.id, keep_seconds, lag_seconds)
             if self._disk:
                 self._disk.save([consent])
             if consent.id not in self._by_id:
@@ -121,11 +121,10 @@ class Store:
     def as_of(self, lag_seconds: float) -> View:
         """What could be read so long ago, as far back as it was kept."""
         before: dict[str, MarketingConsent | None] = {}
-        horizon = self._clock() - lag_seconds
+        now = self._clock()
         for earlier in reversed(self._earlier):
-            if earlier.written_at <= horizon:
-                break
-            before[earlier.id] = earlier.consent
+            if earlier.written_at > now - lag_seconds or earlier.shown_at > now:
+                before[earlier.id] = earlier.consent
         return View(self._by_id, self._ids_by_key, self._ids, before)
 
     def close(self) -> None:
@@ -133,12 +132,12 @@ class Store:
         if self._disk:
             self._disk.close()
 
-    def _keep_earlier(self, consent_id: str, keep_seconds: float) -> None:
+    def _keep_earlier(self, consent_id: str, keep_seconds: float, lag_seconds: float = 0.0) -> None:
         now = self._clock()
-        while self._earlier and self._earlier[0].written_at + keep_seconds <= now:
+        while self._earlier and max(self._earlier[0].written_at + keep_seconds, self._earlier[0].shown_at) <= now:
             self._earlier.popleft()
-        if keep_seconds > 0:
-            self._earlier.append(_Earlier(now, consent_id, self._by_id.get(consent_id)))
+        if keep_seconds > 0 or lag_seconds > 0:
+            self._earlier.append(_Earlier(now, now + lag_seconds, consent_id, self._by_id.get(consent_id)))
 
     def _displaced(self, consent: MarketingConsent) -> Iterator[MarketingConsent]:
         for found in (self.get(consent.id), self.find(consent.details.key)):
@@ -164,6 +163,8 @@ class _Earlier:
     """What a write replaced."""
 
     written_at: float
+    shown_at: float
+    """The write is not seen before."""
     id: str
     consent: MarketingConsent | None
     """None: there was none."""

@@ -232,3 +232,28 @@ def test_rules_pick_by_operation_and_key(client: Client, operation: str, key: st
         "other": client.post("contact", "getContact", id=1),
     }
     assert {name for name, response in calls.items() if response.status_code == 503} == {operation}
+
+
+def test_a_key_that_expires(client: Client) -> None:
+    """401 in the vendor's envelope, as for a key that nobody has; nothing is written."""
+    client.write(id=2, phone="old")
+    response = send(client, fault="expired_key", after=1, operation="addOrUpdateContact")
+    assert response.status_code == 200
+    response = client.post("contact", "addOrUpdateContact", id=1, phone="newer")
+    assert (response.status_code, response.json()) == (
+        401,
+        {"errorCode": 401, "message": "Unauthorized", "specificCode": 23000},
+    )
+    assert written(client)
+
+
+@pytest.mark.rule("IV-14")
+def test_what_a_batch_writes_shows_later(client: Client) -> None:
+    """Its results say that all is done, and reading shows it only after the lag; of single calls too."""
+    client.sandbox.faults([{"fault": "read_lag", "seconds": 3}])
+    client.run(job(id=1, phone="new"))
+    client.write(id=2, phone="new")
+    before = [client.contact(number).get("phone") for number in (1, 2)]
+    client.clock.now += 3
+    assert [client.contact(number).get("phone") for number in (1, 2)] == ["new", "new"]
+    assert "new" not in before

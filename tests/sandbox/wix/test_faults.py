@@ -155,3 +155,22 @@ def test_rules_pick_by_operation_and_address(client: Client) -> None:
     client.sandbox.faults([{"fault": "answer", "status": 418, "body": {}, "operation": "getBy"}])
     assert client.send("GET", f"{CONSENTS}/get-by?type=EMAIL&email=ann@example.com").status_code == 418
     assert client.send("GET", f"{CONSENTS}/id-ann").status_code == 200
+
+
+@pytest.mark.rule("WX-12")
+def test_a_key_that_expires(client: Client) -> None:
+    """401 in the vendor's envelope; nothing is written."""
+    response = send(client, fault="expired_key")
+    assert (response.status_code, code(response.json())) == (401, "UNAUTHENTICATED")
+    assert not written(client)
+
+
+@pytest.mark.rule("WX-12")
+def test_what_is_written_shows_later(client: Client) -> None:
+    """Queries show what was there before the write, for as long as the rule says, whatever was written since."""
+    assert send(client, fault="read_lag", seconds=5).status_code == 200
+    client.sandbox.faults([])
+    client.upsert(consent("dan@example.com"))
+    assert client.found({"details.email": {"$in": ["user0@example.com", "dan@example.com"]}}) == ["dan@example.com"]
+    client.clock.now += 5
+    assert len(client.found({"details.email": {"$in": ["user0@example.com", "dan@example.com"]}})) == 2
