@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from pipeline import mapping_file, relisting
+from pipeline import begun, mapping_file, relisting
 from pipeline.destinations.interface import Delivery
 from pipeline.errors import GuardTripped, Refused
 from pipeline.evidence import recording
@@ -68,6 +68,7 @@ def _without(forbidden: pl.DataFrame, batches: Iterator[Batch], run: Run) -> Ite
 
 
 def _batches(run: Run, phase: int, done: Mapping[BatchKey, BatchRow]) -> Iterator[Batch]:
+    works = begun.of(run.ledger, run.folder.run_id)
     for shard in range(run.manifest.shards):
         items = run.folder.read_plan("items", shard, pl.col(Column.PHASE) == phase)
         start = 0
@@ -80,11 +81,12 @@ def _batches(run: Run, phase: int, done: Mapping[BatchKey, BatchRow]) -> Iterato
             if row is None:
                 yield Batch(key, rows)
             elif row.state != BatchState.SETTLED:
-                yield Batch(key, rows, begun=True)
+                yield Batch(key, rows, begun=True, works=works.get(key, ()))
             elif not row.clear:
                 asked = rows.filter(pl.col(Column.RECORD).is_in([e.record for e in row.exceptional if e.unknown]))
                 kept = tuple(e for e in row.exceptional if not e.unknown)
-                yield Batch(key, asked, begun=True, before=Delivery(row.expected, row.reported, kept))
+                left = Delivery(row.expected, row.reported, kept)
+                yield Batch(key, asked, begun=True, before=left, works=works.get(key, ()))
 
 
 def _placed(error: Refused, run: Run, session: Session) -> Refused:

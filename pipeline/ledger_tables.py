@@ -51,6 +51,17 @@ REQUESTS: Final = sa.Table(
     sa.Column("number", sa.Integer, nullable=False),
 )
 
+BEGUN: Final = sa.Table(
+    "begun",
+    METADATA,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("run_id", sa.String, nullable=False, index=True),
+    sa.Column("shard", sa.Integer, nullable=False),
+    sa.Column("batch", sa.Integer, nullable=False),
+    sa.Column("work", sa.String, nullable=False),
+    sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+)
+"""What a destination has begun and goes on with by itself, by the name that it gave."""
 LINKS: Final = sa.Table(
     "links",
     METADATA,

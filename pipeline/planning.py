@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 from pipeline import suppression
-from pipeline.destinations.interface import audience_json
+from pipeline.destinations.kept_audience import audience_json
 from pipeline.erasure.forgotten import Forgotten
 from pipeline.errors import ExportError
 from pipeline.model import Column, Operation, Outcome

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 from pipeline import mapping_file, planning, sealing, suppression
-from pipeline.destinations.interface import audience_json
+from pipeline.destinations.kept_audience import audience_json
 from pipeline.erasure.forgotten import Forgotten
 from pipeline.errors import RunFolderError, UsageError
 from pipeline.job import Words, row_key

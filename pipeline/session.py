@@ -15,7 +15,7 @@ from pipeline.desk import OwnDesk
 from pipeline.errors import StorageError
 from pipeline.governor import Governor, Slowed
 from pipeline.pacing import Pacer
-from pipeline.transport import Attempt, Patience, Transport
+from pipeline.transport import Attempt, Keep, Patience, Transport
 
 if TYPE_CHECKING:
     import threading
@@ -36,9 +36,9 @@ class Session:
     threads: int
     log: list[Attempt] = field(default_factory=list)
 
-    def sender(self, log: list[Attempt]) -> Send:
-        """A `send` whose attempts go to `log`."""
-        return self.transport.sender(log)
+    def sender(self, log: list[Attempt], keep: Keep = lambda _: None) -> Send:
+        """A `send` whose attempts go to `log`; `keep` is given the names of work that the destination has begun."""
+        return self.transport.sender(log, keep)
 
     def take_log(self) -> list[Attempt]:
         """The requests that belong to no batch since the last call."""

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from pipeline import mapping_file as mf
 from pipeline.binding import bind
 from pipeline.destinations import DESTINATIONS
-from pipeline.destinations.interface import audience_from_json
+from pipeline.destinations.kept_audience import audience_from_json
 from pipeline.errors import MappingErrors, UsageError
 from pipeline.rejects import REJECT_COLUMNS
 from pipeline.stages.read import SourceOptions, open_export

@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import httpx
@@ -31,6 +30,7 @@ LONGEST_MESSAGE: Final = 300
 _ADDRESS: Final = re.compile(r"[^\s\"'<>:,;]+@[^\s\"'<>:,;]+|(?<![\w-])\+?\d[\d ().-]{6,}\d(?![\w-])")
 
 Classify = Callable[[httpx.Response], Verdict]
+Keep = Callable[[str], None]
 
 NOT_SENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.LocalProtocolError)
 """Failures before the first byte of the request: it has certainly not taken effect."""
@@ -99,13 +99,25 @@ class Transport:
         for client in self._clients:
             client.close()
 
-    def sender(self, log: list[Attempt]) -> Send:
-        """A `send` that appends every attempt to `log`."""
-        return partial(self._send, log)
+    def sender(self, log: list[Attempt], keep: Keep = lambda _: None) -> Send:
+        """A `send` that appends every attempt to `log`, and has the names of work that was begun kept."""
 
-    def _send(
-        self, log: list[Attempt], request: httpx.Request, *, repeatable: bool, after_seconds: float = 0.0
-    ) -> Reply:
+        def send(
+            request: httpx.Request,
+            *,
+            repeatable: bool,
+            after_seconds: float = 0.0,
+            begins: Callable[[Any], str | None] | None = None,
+        ) -> Reply:
+            reply = self._send(log, request, repeatable=repeatable, after_seconds=after_seconds)
+            work = begins(reply.body) if begins and reply.verdict.kind is Kind.OK else None
+            if work is not None:
+                keep(work)
+            return reply
+
+        return send
+
+    def _send(self, log: list[Attempt], request: httpx.Request, *, repeatable: bool, after_seconds: float) -> Reply:
         """Sends until an answer is clear, patience ends, or a request that is not repeatable may have taken effect."""
         if after_seconds:
             wait(self.stop, after_seconds)

@@ -5,13 +5,12 @@ Policy is central, judgement is local: an adapter is handed `send` and never see
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from pipeline.model import Channel, Outcome
+from pipeline.model import Outcome
 
 if TYPE_CHECKING:
     import httpx
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 
     from pipeline.destinations.foretelling import Foretold
     from pipeline.job import Job
-    from pipeline.model import Operation, Reason
+    from pipeline.model import Channel, Operation, Reason
 
 Mode = Literal["update", "create", "upsert"]
 
@@ -101,24 +100,6 @@ class Audience:
         return next((field for field in self.fields.values() if field.is_key), None)
 
 
-def audience_json(audience: Audience) -> bytes:
-    """The audience for the run folder."""
-    return json.dumps(asdict(audience), default=sorted, ensure_ascii=False).encode()
-
-
-def audience_from_json(text: bytes) -> Audience:
-    """The audience as it was when the run was planned."""
-    found = json.loads(text)
-    fields = {
-        name: Field(**{**given, "channels": frozenset(Channel(c) for c in given["channels"])})
-        for name, given in found["fields"].items()
-    }
-    implicit = frozenset(Channel(channel) for channel in found["implicit_opt_in"])
-    names = tuple(found["naming_fields"])
-    kin = Channel(found["kin"]) if found["kin"] else None
-    return Audience(**{**found, "fields": fields, "implicit_opt_in": implicit, "naming_fields": names, "kin": kin})
-
-
 class Kind(Enum):
     """How an answer is to be taken."""
 
@@ -156,10 +137,18 @@ class Reply:
 class Send(Protocol):
     """Sends one request under the run's pacing, retries and time limits."""
 
-    def __call__(self, request: httpx.Request, *, repeatable: bool, after_seconds: float = 0.0) -> Reply:
+    def __call__(
+        self,
+        request: httpx.Request,
+        *,
+        repeatable: bool,
+        after_seconds: float = 0.0,
+        begins: Callable[[Any], str | None] | None = None,
+    ) -> Reply:
         """`repeatable`: sending it twice has the effect of once, so an unclear attempt may be repeated.
 
-        `after_seconds`: waits so long first, as polling asks for.
+        `after_seconds`: waits so long first, as polling asks for. `begins`: the answer's body -> the name of work that
+        it says is begun and not done; it is kept in the ledger before anything else happens.
 
         Raises Unreachable, Refused (a verdict of HALT) or Interrupted.
         """
@@ -230,6 +219,10 @@ class Destination(Protocol):
 
     def deliver(self, job: Job, items: pl.DataFrame, send: Send) -> Delivery:
         """Sends items of one operation; settles refusals to the row; leaves what is unclear to be read back."""
+        ...
+
+    def ended(self, work: str, send: Send) -> bool:
+        """Waits for work that a `send` has begun, by its name; whether nothing of it is still to take effect."""
         ...
 
     def read_back(self, job: Job, wanted: pl.DataFrame, send: Send) -> pl.DataFrame:

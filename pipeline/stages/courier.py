@@ -38,12 +38,16 @@ class Courier:
     watchful: bool = False
     lists: Sequence[Listed] = ()
     governor: Governor = field(default_factory=Governor)
+    works: Sequence[str] = ()
+    """What the destination has begun for the batch; more may be added meanwhile."""
     counts: Delivery = field(default_factory=Delivery)
     exceptional: dict[int, Exceptional] = field(default_factory=dict)
 
     def settle(self, items: pl.DataFrame, *, begun: bool, barred: Sequence[int] = ()) -> Delivery:
         """Every item ends confirmed, or exceptional with an outcome. Nothing is sent of those `barred`."""
         unclear: dict[int, Reason] = {}
+        if begun and not self._ended():
+            return self._still_at_work(items)
         if begun:
             unclear = dict.fromkeys(items.get_column(Column.RECORD), Reason.NOT_CONFIRMED)
             # What is not to be sent again may still show.
@@ -105,10 +109,23 @@ class Courier:
         if not unclear:
             return unsent, unclear
         asked = items.slice(0, sent).filter(pl.col(Column.RECORD).is_in(list(unclear)))
+        if not self._ended():
+            self._still_at_work(asked)
+            return unsent, unclear
         # Who was changed by somebody else is known not to have taken effect: there is nothing to wait for.
         patient = set(unclear.values()) != {Reason.CHANGED_MEANWHILE}
         again = self._read_back(asked, unclear, patient=patient)
         return pl.concat([again.select(unsent.columns), unsent]), unclear
+
+    def _ended(self) -> bool:
+        """Whether nothing is still to come of what the destination has begun; it is waited for."""
+        return all(self.destination.ended(work, self.send) for work in self.works)
+
+    def _still_at_work(self, items: pl.DataFrame) -> Delivery:
+        """All of it stays unknown: reading back would show what is so far, and what is sent again might come twice."""
+        for record in items.get_column(Column.RECORD).to_list():
+            self._except(record, Outcome.UNKNOWN, Reason.NOT_CONFIRMED, "the destination has not finished it yet")
+        return replace(self.counts, exceptional=tuple(self.exceptional.values()))
 
     def _read_back(self, items: pl.DataFrame, unclear: dict[int, Reason], *, patient: bool) -> pl.DataFrame:
         """Reads until all is confirmed or would have shown; returns the items that certainly did not take effect."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
+from pipeline import begun as begun_work
 from pipeline.destinations.interface import Delivery
 from pipeline.errors import ConsentSyncError, Interrupted
 from pipeline.ledger_rows import BatchKey, Settlement
@@ -42,11 +43,13 @@ class Batch:
     before: Delivery = field(default_factory=Delivery)
     barred: tuple[int, ...] = ()
     """Records with a permission for an address that a suppression list has by now."""
+    works: tuple[str, ...] = ()
+    """Names of work that the destination has begun for it."""
 
 
 @dataclass(slots=True)
 class Deliverer:
-    """Delivers batches of one run. Only the calling thread writes to the ledger."""
+    """Delivers batches of one run. Only the calling thread writes to the ledger, but for the names of begun work."""
 
     job: Job
     session: Session
@@ -96,7 +99,13 @@ class Deliverer:
         if self._ending.is_set() or self.stop.is_set():
             return Trip(batch)
         log: list[Attempt] = []
-        send, transport = self.session.sender(log), self.session.transport
+        works = list(batch.works)
+
+        def keep(work: str) -> None:
+            begun_work.keep(self.ledger, self.run_id, batch.key, work, self.clock())
+            works.append(work)
+
+        send, transport = self.session.sender(log, keep), self.session.transport
         courier = Courier(
             self.job,
             self.session.destination,
@@ -105,6 +114,7 @@ class Deliverer:
             watchful=self.watchful,
             lists=self.lists,
             governor=transport.governor,
+            works=works,
         )
         try:
             delivery = batch.before + courier.settle(batch.items, begun=batch.begun, barred=batch.barred)

@@ -21,7 +21,7 @@ import pytest
 
 from pipeline import mapping_file, planning, run
 from pipeline.context import Context, Request
-from pipeline.destinations.interface import audience_from_json, audience_json
+from pipeline.destinations.kept_audience import audience_from_json, audience_json
 from pipeline.errors import DestinationError, MappingErrors, Refused
 from pipeline.model import Column
 from pipeline.sandbox.server import Sandbox

@@ -42,6 +42,8 @@ class Ivvy:
     def __init__(self, url: str, credentials: Mapping[str, str], options: Options) -> None:
         self.url, self.options = url.rstrip("/"), options
         self.signature = Signature(credentials["api_key"], credentials["api_secret"])
+        self.over: set[str] = set()
+        """Batches that have ended, by their ids."""
         self.directory = Directory(scans=options.find_by == "scan")
 
     @property
@@ -85,6 +87,10 @@ class Ivvy:
         creates = items.item(0, Column.OPERATION) == Operation.CREATE
         return Writing(self._calls(send), creates).deliver(items)
 
+    def ended(self, work: str, send: Send) -> bool:
+        """A batch goes on after it was accepted (IV-14)."""
+        return self._calls(send).ended(work)
+
     def read_back(self, job: Job, wanted: pl.DataFrame, send: Send) -> pl.DataFrame:
         """Finds contacts, reads their statuses, and looks for others who share the address."""
         return frame_of(find(wanted_of(wanted, job), job, self.directory, self._calls(send)), job)
@@ -113,7 +119,7 @@ class Ivvy:
         return None
 
     def _calls(self, send: Send) -> Calls:
-        return Calls(self._request, send, self.options)
+        return Calls(self._request, send, self.options, self.over)
 
     def _listed(self, action: str, shape: type[Any], send: Send) -> list[Any]:
         reply = self._calls(send).one(action, {}, repeatable=True)

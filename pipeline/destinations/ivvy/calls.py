@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 import httpx
@@ -33,6 +33,8 @@ class Calls:
     request: Request
     send: Send
     options: Options
+    over: set[str] = field(default_factory=set)
+    """Batches that are known to have ended."""
 
     def one(self, action: str, params: Params, *, repeatable: bool) -> Reply:
         """One call."""
@@ -51,7 +53,8 @@ class Calls:
 
     def _batch(self, action: str, params: Sequence[Params], *, repeatable: bool) -> list[Reply]:
         jobs = [{"namespace": wire.CONTACT, "action": action, "params": each} for each in params]
-        reply = self.send(self.request(wire.BATCH, "run", {"jobs": jobs}), repeatable=repeatable)
+        begins = _started if action == wire.ADD_OR_UPDATE else None
+        reply = self.send(self.request(wire.BATCH, "run", {"jobs": jobs}), repeatable=repeatable, begins=begins)
         if reply.verdict.code == TOO_LARGE and len(params) > 1:
             half = (len(params) + 1) // 2
             return [
@@ -59,9 +62,8 @@ class Calls:
             ]
         if reply.unclear or reply.verdict.kind is not Kind.OK:
             return [reply] * len(params)
-        try:
-            started = wire.Started.model_validate(reply.body).asyncId
-        except ValidationError:
+        started = _started(reply.body)
+        if started is None:
             return [LOST] * len(params)
         results = self._results(started)
         return [LOST] * len(params) if results is None else by_request(results, params)
@@ -77,11 +79,26 @@ class Calls:
             if _is_done(asked.body):
                 found = self._ask("results", started, 0.0)
                 if found.verdict.kind is Kind.OK and not found.unclear:
+                    self.over.add(started)
                     return _results_in(found.body)
                 if found.verdict.code != str(wire.NOT_COMPLETED):
                     return None
             pause = min(pause * 1.5, LONGEST_POLL_SECONDS)
         return None
+
+    def ended(self, started: str) -> bool:
+        """Waits for a batch as long as the options say; whether it has ended. One that is not known any more has."""
+        waited, pause = 0.0, 0.0
+        while started not in self.over:
+            asked = self._ask("progress", started, pause)
+            forgotten = not asked.unclear and asked.verdict.code == str(wire.BATCH_NOT_FOUND)
+            if forgotten or (_is_done(asked.body) and not asked.unclear):
+                self.over.add(started)
+            elif asked.unclear or asked.verdict.kind is not Kind.OK or waited > self.options.batch_seconds:
+                return False
+            waited += pause
+            pause = min(pause * 1.5, LONGEST_POLL_SECONDS) if pause else self.options.poll_seconds
+        return True
 
     def _ask(self, action: str, started: str, after_seconds: float) -> Reply:
         request = self.request(wire.BATCH, action, {"async": started})
@@ -121,6 +138,14 @@ def _reply(answers: Sequence[Any]) -> Reply:
         return LOST
     verdict = verdict_of(answers[0])
     return Reply(verdict, answers[0], unclear=verdict.kind not in {Kind.OK, Kind.REFUSED})
+
+
+def _started(body: Any) -> str | None:
+    """The id of a batch that was accepted."""
+    try:
+        return wire.Started.model_validate(body).asyncId
+    except ValidationError:
+        return None
 
 
 def _is_done(body: Any) -> bool:

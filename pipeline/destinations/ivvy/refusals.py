@@ -47,7 +47,7 @@ def verdict_of(body: Any) -> Verdict:
 def _judged(error: wire.Error) -> Verdict:
     message = "; ".join((error.message, *error.additionalMessages))
     specific = str(error.specificCode or error.errorCode)
-    if str(error.specificCode) in REASONS:
+    if str(error.specificCode) in REASONS or error.specificCode == wire.BATCH_NOT_FOUND:
         return Verdict(Kind.REFUSED, specific, message)
     if error.errorCode in HALTS:
         return Verdict(Kind.HALT, str(error.errorCode), message)

@@ -89,6 +89,10 @@ class Wix:
             delivery += self._update(record, sent, json.loads(handle), send)
         return delivery
 
+    def ended(self, work: str, send: Send) -> bool:  # noqa: ARG002 - the interface has it
+        """An answer comes when all is done."""
+        return True
+
     def read_back(self, job: Job, wanted: pl.DataFrame, send: Send) -> pl.DataFrame:
         """Reads consents by address, in pages (WX-12)."""
         identities = wanted.get_column(Column.IDENTITY).unique(maintain_order=True).to_list()

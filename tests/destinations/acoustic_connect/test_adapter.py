@@ -38,7 +38,7 @@ def error(code: Any, message: str = "no") -> dict[str, Any]:
 def always(reply: Reply) -> Send:
     """A `send` that knows one reply."""
 
-    def send(request: httpx.Request, *, repeatable: bool, after_seconds: float = 0.0) -> Reply:
+    def send(request: httpx.Request, *, repeatable: bool, after_seconds: float = 0.0, begins: Any = None) -> Reply:
         return reply
 
     return send
@@ -237,7 +237,7 @@ def test_the_key_is_in_a_header_and_nowhere_else(world: World) -> None:
     """The request carries the key as `x-api-key` only."""
     sent: list[httpx.Request] = []
 
-    def take(request: httpx.Request, *, repeatable: bool, after_seconds: float = 0.0) -> Reply:
+    def take(request: httpx.Request, *, repeatable: bool, after_seconds: float = 0.0, begins: Any = None) -> Reply:
         sent.append(request)
         return Reply(adapter(world).classify(answer(200, {"data": {}})), {})
 

@@ -25,12 +25,16 @@ class Vendor:
     def __init__(self, **answers: list[Any]) -> None:
         self.answers = answers
         self.asked: list[tuple[str, Any, bool, float]] = []
+        self.begun: list[str] = []
 
-    def __call__(self, request: httpx.Request, *, repeatable: bool, after_seconds: float = 0.0) -> Reply:
+    def __call__(
+        self, request: httpx.Request, *, repeatable: bool, after_seconds: float = 0.0, begins: Any = None
+    ) -> Reply:
         action, body = request.url.params["action"], json.loads(request.content)
         self.asked.append((action, body, repeatable, after_seconds))
         given = self.answers[action]
         answer = given.pop(0) if len(given) > 1 else given[0]
+        self.begun += [begins(answer)] if begins else []
         if answer is None:
             return Reply(Verdict(Kind.RETRY, message="no answer"), {}, unclear=True)
         answer = answer(body) if callable(answer) else answer
@@ -201,3 +205,39 @@ def test_only_the_run_of_a_write_is_not_repeatable() -> None:
     assert [(action, repeatable) for action, _, repeatable, _ in vendor.asked] == [
         ("run", False), ("progress", True), ("results", True),
     ]  # fmt: skip
+
+
+def test_a_batch_that_writes_is_named_and_one_that_reads_is_not() -> None:
+    """The id of what may still take effect is handed over with the answer that has it."""
+    vendor = Vendor(**RUN)
+    calls(vendor).many(wire.GET, JOBS, repeatable=True)
+    assert vendor.begun == []
+    calls(vendor).many(wire.ADD_OR_UPDATE, JOBS, repeatable=True)
+    assert vendor.begun == ["5f"]
+
+
+@pytest.mark.parametrize(
+    ("answers", "ended"),
+    [
+        ([{"progress": 100}], True),
+        ([{"progress": 0}, {"progress": 50}, {"progress": 100}], True),
+        ([{"progress": 50}], False),
+        ([None], False),
+        ([{"errorCode": 400, "specificCode": wire.BATCH_NOT_FOUND, "message": "gone"}], True),
+        ([{"errorCode": 404, "specificCode": wire.BATCH_NOT_FOUND, "message": "gone"}], True),
+        ([{"errorCode": 500, "message": "no"}], False),
+    ],
+)
+def test_a_batch_is_waited_for(answers: list[Any], ended: bool) -> None:
+    """It has ended when all is done, or when the platform does not know it any more; else nobody knows yet."""
+    assert calls(Vendor(progress=answers), batch_seconds=20).ended("5f") is ended
+
+
+def test_a_batch_that_has_ended_is_not_asked_for_again() -> None:
+    """Whoever has its results knows."""
+    vendor = Vendor(**RUN)
+    mine = calls(vendor)
+    mine.many(wire.ADD_OR_UPDATE, JOBS, repeatable=True)
+    asked = len(vendor.asked)
+    assert mine.ended("5f")
+    assert len(vendor.asked) == asked
