@@ -60,6 +60,15 @@ def deliver(run: Run, session: Session, extent: Extent, *, watchful: bool) -> No
             relisting.note(run, forbidden)
 
 
+def look_back(run: Run, session: Session) -> None:
+    """Settles what was sent of a plan that another run has overtaken, and nobody knows of; sends nothing."""
+    done = run.ledger.batches(run.folder.run_id)
+    stop, clock = run.context.stop, run.context.clock
+    deliverer = Deliverer(run.job, session, run.ledger, run.folder.run_id, stop, clock, sends=False)
+    for phase in PHASES:
+        deliverer.deliver(batch for batch in _batches(run, phase, done) if batch.begun)
+
+
 def _without(forbidden: pl.DataFrame, batches: Iterator[Batch], run: Run) -> Iterator[Batch]:
     """The batches with what a suppression list forbids by now."""
     for batch in batches:

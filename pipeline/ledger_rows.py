@@ -28,7 +28,8 @@ class Settlement:
     key: BatchKey
     delivery: Delivery
     attempts: Sequence[Attempt]
-    at: datetime
+    at: datetime | None
+    """None: it was settled by reading alone, long after anything was sent."""
 
 
 @dataclass(frozen=True, slots=True)

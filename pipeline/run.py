@@ -212,11 +212,26 @@ def _go_on(folder: RunFolder, manifest: Manifest, context: Context, leave: Leave
         standing.require_account(now_bound, manifest)
         job = renamed(now_bound, manifest)
         ledger.add_run(manifest, job.mapping)
-        standing.require_latest(manifest, ledger)
         lists = suppression.load_again(manifest, file, context.clock())
-        ledger.permit(folder.run_id, leave.extent, leave.approved_hash, context.clock())
         run = Run(folder, manifest, job, context, ledger, lists)
+        if (stale := standing.stale(manifest, ledger)) is not None:
+            return _look_back(run, session, stale)
+        ledger.permit(folder.run_id, leave.extent, leave.approved_hash, context.clock())
         return replace(_carry_out(run, session, leave.extent, watchful=True), notes=leave.notes)
+
+
+def _look_back(run: Run, session: Session, stale: RunFolderError) -> Result:
+    """Settles by reading what was sent of a plan that is stale by now; raises `stale` where there is no such thing."""
+    batches = run.ledger.batches(run.folder.run_id)
+    if all(row.clear for row in batches.values()):
+        raise stale
+    try:
+        delivering.look_back(run, session)
+    finally:
+        run.ledger.log_requests(run.folder.run_id, session.take_log())
+    delivering.record(run)
+    begun_all = len(batches) == run.manifest.batches
+    return Result(reporting.write(run, None if begun_all else RunStatus.INTERRUPTED), None if begun_all else stale)
 
 
 @contextmanager

@@ -39,12 +39,12 @@ def require_account(now_bound: Job, manifest: Manifest) -> None:
         )
 
 
-def require_latest(manifest: Manifest, ledger: Ledger) -> None:
-    """Raises RunFolderError where another run has written to the account since the run was planned."""
+def stale(manifest: Manifest, ledger: Ledger) -> RunFolderError | None:
+    """What is to be said where another run has written to the account since the run was planned."""
     later = ledger.overtaken_by(manifest.run_id)
     if later is None:
-        return
+        return None
     again = f"`consent-sync revert {manifest.reverts}` plans again" if manifest.reverts else "plan the export again"
-    raise RunFolderError(
+    return RunFolderError(
         f"run {later} has written to this destination since {manifest.run_id} was planned; its plan is stale: {again}"
     )

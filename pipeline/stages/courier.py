@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 ROUNDS: Final = 3
 """How often what is certainly not there after an unclear answer is sent again."""
+OVERTAKEN: Final = "it does not show what was sent, and another run has written since: it is not sent again"
 FIRST_PAUSE_SECONDS: Final = 0.2
 
 
@@ -40,6 +41,8 @@ class Courier:
     governor: Governor = field(default_factory=Governor)
     works: Sequence[str] = ()
     """What the destination has begun for the batch; more may be added meanwhile."""
+    sends: bool = True
+    """Otherwise what has begun is read back, and nothing is sent: another run has written since."""
     counts: Delivery = field(default_factory=Delivery)
     exceptional: dict[int, Exceptional] = field(default_factory=dict)
 
@@ -51,8 +54,8 @@ class Courier:
         if begun:
             unclear = dict.fromkeys(items.get_column(Column.RECORD), Reason.NOT_CONFIRMED)
             # What is not to be sent again may still show.
-            remaining = self._read_back(items, unclear, patient=creating(items) or bool(barred))
-            remaining = self._unlisted(remaining, barred)
+            remaining = self._read_back(items, unclear, patient=creating(items) or bool(barred) or not self.sends)
+            remaining = self._unlisted(remaining, barred) if self.sends else self._given_up(remaining)
         else:
             remaining = self._unlisted(items, barred)
             remaining = self._still_permitted(remaining) if self.watchful else remaining
@@ -117,6 +120,12 @@ class Courier:
         again = self._read_back(asked, unclear, patient=patient)
         return pl.concat([again.select(unsent.columns), unsent]), unclear
 
+    def _given_up(self, items: pl.DataFrame) -> pl.DataFrame:
+        """Nothing of a stale plan is sent again: what does not show is failed."""
+        for record in items.get_column(Column.RECORD).to_list():
+            self._except(record, Outcome.FAILED, Reason.CHANGED_MEANWHILE, OVERTAKEN)
+        return items.head(0)
+
     def _ended(self) -> bool:
         """Whether nothing is still to come of what the destination has begun; it is waited for."""
         return all(self.destination.ended(work, self.send) for work in self.works)
@@ -141,7 +150,7 @@ class Courier:
             elif unclear[record] is Reason.NOT_APPLIED:
                 missing = found == Found.MISSING and not creating(items)
                 self._except(record, Outcome.FAILED, Reason.CONTACT_NOT_FOUND if missing else Reason.NOT_APPLIED)
-            elif found == Found.DIFFERENT and creating(items):
+            elif found == Found.DIFFERENT and creating(items) and self.sends:
                 # The contact is there with other values: it is not created a second time.
                 self._except(record, Outcome.UNKNOWN, Reason.NOT_CONFIRMED)
             else:

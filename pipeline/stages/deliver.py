@@ -63,6 +63,8 @@ class Deliverer:
     """Whether contacts are looked at once more before a status of theirs is raised."""
     lists: Sequence[Listed] = ()
     """The suppression lists that stored addresses are compared with then."""
+    sends: bool = True
+    """Otherwise batches that have begun are read back, and nothing is sent."""
     _ending: threading.Event = field(default_factory=threading.Event)
     """Set when a batch could not be settled: those that have not begun do not begin."""
 
@@ -115,13 +117,14 @@ class Deliverer:
             lists=self.lists,
             governor=transport.governor,
             works=works,
+            sends=self.sends,
         )
         try:
             delivery = batch.before + courier.settle(batch.items, begun=batch.begun, barred=batch.barred)
         except ConsentSyncError as error:
             self._ending.set()
             return Trip(batch, log, error=error)
-        return Trip(batch, log, settlement=Settlement(batch.key, delivery, log, self.clock()))
+        return Trip(batch, log, settlement=Settlement(batch.key, delivery, log, self.clock() if self.sends else None))
 
     def _failure(self, before: ConsentSyncError | None, trips: Iterable[Trip]) -> ConsentSyncError | None:
         """What stops the run; a stop that was asked for is told in one way, wherever it was noticed."""

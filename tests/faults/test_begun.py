@@ -42,7 +42,7 @@ def timed() -> Iterator[tuple[Sandbox, Clock]]:
 
 @pytest.fixture
 def trial(timed: tuple[Sandbox, Clock], tmp_path: Path) -> Trial:
-    """An account of which nobody knows when its batches begin, and where a contact that is added twice is there twice."""
+    """An account whose batches wait, and where a contact that is added twice is there twice."""
     timed[1].now = time.time()
     trial = Trial(tmp_path, timed[0], WAYS["ivvy_batches"].subject, count=COUNT)
     trial.prepare(frozenset(), {"batch_queue_seconds": QUEUE_SECONDS, "duplicate_add": "duplicate"})
