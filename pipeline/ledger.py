@@ -10,7 +10,10 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
-from pipeline import ledger_pacing  # noqa: F401 - its tables are made with the others
+from pipeline import (
+    ledger_pacing,  # noqa: F401 - its tables are made with the others
+    sequence,
+)
 from pipeline.errors import SettingsError, StorageError
 from pipeline.ledger_rows import (
     BatchKey,
@@ -41,7 +44,9 @@ class Ledger:
     def __init__(self, url: str) -> None:
         self.url = url
         try:
-            self.engine = sa.create_engine(url)
+            # Another's write is waited for: ten seconds, or as long as `?timeout=` of the URL says.
+            waits = {"timeout": 10} if url.startswith("sqlite") and "timeout" not in sa.make_url(url).query else {}
+            self.engine = sa.create_engine(url, connect_args=waits)
         except (SQLAlchemyError, ImportError) as error:
             raise SettingsError(
                 f"CONSENT_SYNC_DATABASE_URL cannot be used ({error}); correct it, or unset it to use SQLite under home"
@@ -89,7 +94,7 @@ class Ledger:
     def add_run(self, manifest: Manifest, mapping: str) -> None:
         """Adds a planned run unless it is there; `mapping` is the mapping's name."""
         with self._begin() as connection:
-            connection.execute(
+            added = connection.execute(
                 self._insert(RUNS)
                 .values(
                     run_id=manifest.run_id,
@@ -104,6 +109,8 @@ class Ledger:
                 )
                 .on_conflict_do_nothing()
             )
+            if added.rowcount:
+                sequence.note(connection, manifest.run_id, sequence.PLANNED)
             if manifest.corrects:
                 connection.execute(self._insert(CORRECTIONS).values(run_id=manifest.run_id).on_conflict_do_nothing())
 
@@ -130,7 +137,8 @@ class Ledger:
     def runs(self) -> list[dict[str, Any]]:
         """All runs, the last first."""
         with self._begin() as connection:
-            found = connection.execute(sa.select(RUNS).order_by(RUNS.c.planned_at.desc(), RUNS.c.run_id.desc()))
+            last = sequence.number_of(RUNS.c.run_id, sequence.PLANNED).desc()
+            found = connection.execute(sa.select(RUNS).order_by(last, RUNS.c.run_id.desc()))
             return [dict(row) for row in found.mappings()]
 
     def history(self, destination: str, account: str, mapping: str, most: int = 5) -> list[int]:
@@ -161,6 +169,8 @@ class Ledger:
         if not settled and not intended:
             return
         with self._begin() as connection:
+            if intended or any(settlement.at for settlement in settled):
+                sequence.note(connection, run_id, sequence.WROTE)
             if settled:
                 connection.execute(SETTLE, [settled_row(run_id, settlement) for settlement in settled])
             rows = [r for s in settled for r in request_rows(run_id, s.attempts, s.key)]
@@ -217,23 +227,7 @@ class Ledger:
             RUNS.c.destination == destination, RUNS.c.account == account, RUNS.c.status == "planned", begun
         )
         with self._begin() as connection:
-            return list(connection.scalars(killed.order_by(RUNS.c.planned_at)))
-
-    def overtaken_by(self, run_id: str) -> str | None:
-        """A later run that has sent something to the same destination and account: this plan is stale then."""
-        mine, other = RUNS.alias(), RUNS.alias()
-        later = (
-            sa.select(other.c.run_id)
-            .join(BATCHES, BATCHES.c.run_id == other.c.run_id)
-            .join(mine, (mine.c.destination == other.c.destination) & (mine.c.account == other.c.account))
-            .where(
-                mine.c.run_id == run_id,
-                other.c.run_id != run_id,
-                sa.func.coalesce(BATCHES.c.settled_at, BATCHES.c.begun_at) > mine.c.planned_at,
-            )
-        )
-        with self._begin() as connection:
-            return connection.scalar(later.limit(1))
+            return list(connection.scalars(killed.order_by(sequence.number_of(RUNS.c.run_id, sequence.PLANNED))))
 
 
 def _write_ahead(connection: Any, _record: object) -> None:
@@ -241,7 +235,6 @@ def _write_ahead(connection: Any, _record: object) -> None:
     cursor = connection.cursor()
     cursor.execute("PRAGMA journal_mode=WAL")
     cursor.execute("PRAGMA synchronous=FULL")
-    cursor.execute("PRAGMA busy_timeout=10000")
     cursor.close()
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.errors import RunFolderError
 from pipeline.run_folder import Manifest, RunFolder
+from pipeline.sequence import overtaken_by
 
 if TYPE_CHECKING:
     from pipeline.context import Context
@@ -41,7 +42,7 @@ def require_account(now_bound: Job, manifest: Manifest) -> None:
 
 def stale(manifest: Manifest, ledger: Ledger) -> RunFolderError | None:
     """What is to be said where another run has written to the account since the run was planned."""
-    later = ledger.overtaken_by(manifest.run_id)
+    later = overtaken_by(ledger, manifest.run_id)
     if later is None:
         return None
     again = f"`consent-sync revert {manifest.reverts}` plans again" if manifest.reverts else "plan the export again"

@@ -22,6 +22,7 @@ from pipeline.errors import UsageError
 from pipeline.ledger import Ledger
 from pipeline.model import Column, RunStatus
 from pipeline.run_folder import ERASING, MANIFEST, RunFolder
+from pipeline.sequence import overtaken_by
 from pipeline.state import BUCKET
 
 if TYPE_CHECKING:
@@ -193,7 +194,7 @@ def _may_go_on(found: Traced, ledger: Ledger) -> bool:
     if (
         not (found.records or found.reaches)
         or found.manifest.erased
-        or ledger.overtaken_by(found.folder.run_id) is not None
+        or overtaken_by(ledger, found.folder.run_id) is not None
     ):
         return False
     unsettled = any(not row.clear for row in ledger.batches(found.folder.run_id).values())

@@ -86,7 +86,7 @@ class Deliverer:
                 finished = [trip.settlement for trip in trips if trip.settlement is not None]
                 most = threads * AHEAD if finished else most
                 begun = [] if failure else list(islice(waiting, most - len(running)))
-                self.ledger.turn(self.run_id, finished, [batch.key for batch in begun], self.clock())
+                self.ledger.turn(self.run_id, finished, [batch.key for batch in begun if self.sends], self.clock())
                 self._withdraw(trips)
                 for settlement in finished:
                     self.settled(settlement)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import glob
 import multiprocessing
 import os
 import resource
+import signal
 import sys
+import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -18,9 +22,34 @@ PRELOADED: Final = ("pipeline.cli", "pipeline.run", "pipeline.console", "deltala
 LIMIT_SECONDS: Final = 60
 
 
-def _run(arguments: list[str], folder: str, environment: dict[str, str], largest: int | None) -> None:
+def _kill_when(pattern: str) -> None:
+    """Kills this process as soon as a file of that name appears, or is written anew."""
+
+    def seen() -> set[tuple[str, int]]:
+        found = set()
+        for path in glob.glob(pattern, recursive=True):  # noqa: PTH207 - the pattern is absolute
+            with suppress(FileNotFoundError):
+                found.add((path, Path(path).stat().st_mtime_ns))
+        return found
+
+    before, pause = seen(), threading.Event()
+
+    def watch() -> None:
+        while seen() <= before:
+            pause.wait(0.001)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _run(
+    arguments: list[str], folder: str, environment: dict[str, str], largest: int | None, killed_when: str | None
+) -> None:
     """What the child does: the command line with its own streams, environment and folder."""
     from pipeline.cli import main
+
+    if killed_when is not None:
+        _kill_when(killed_when)
 
     if largest is not None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (largest, resource.RLIM_INFINITY))
@@ -76,11 +105,21 @@ class Child:
         return (self.folder / "out").read_text(encoding="utf-8")
 
 
-def start(folder: Path, environment: Mapping[str, str], *arguments: str, largest: int | None = None) -> Child:
-    """Starts the command line in `folder`. `largest`: bytes that a file may have, as on a disk that is full."""
+def start(
+    folder: Path,
+    environment: Mapping[str, str],
+    *arguments: str,
+    largest: int | None = None,
+    killed_when: str | None = None,
+) -> Child:
+    """Starts the command line in `folder`. `largest`: bytes that a file may have, as on a disk that is full.
+
+    `killed_when`: it is killed as soon as a file appears, or is written anew, whose path fits this pattern.
+    """
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(list(PRELOADED))
     folder.mkdir(exist_ok=True)
-    process = context.Process(target=_run, args=(list(arguments), str(folder), dict(environment), largest))
+    given = (list(arguments), str(folder), dict(environment), largest, killed_when)
+    process = context.Process(target=_run, args=given)
     process.start()
     return Child(process, folder)
