@@ -84,17 +84,25 @@ class Bulk:
 
 
 def by_item(results: Sequence[wire.Result], identities: Sequence[str]) -> dict[int, wire.Result]:
-    """Position of the item -> its answer. One that fits several items, or contradicts itself or another, fits none."""
+    """Position of the item -> its answer. One that fits several items, or contradicts itself or another, fits none.
+
+    Where one index is wrong, those of answers that name no address are worth nothing.
+    """
     places = {identity: position for position, identity in enumerate(identities)}
     found: dict[int, wire.Result] = {}
     doubtful: set[int] = set()
+    misplaced = False
     for position, result in _placed(results, places):
         if not 0 <= position < len(identities):
+            misplaced = True
             continue
         shown = result.marketingConsent
         other = shown is not None and shown.details.identity not in {identities[position], ""}
+        misplaced |= other
         if other or found.setdefault(position, result) != result:
             doubtful.add(position)
+    if misplaced:
+        doubtful |= {position for position, result in found.items() if result.marketingConsent is None}
     return {position: result for position, result in found.items() if position not in doubtful}
 
 

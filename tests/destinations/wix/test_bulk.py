@@ -60,6 +60,16 @@ def test_an_answer_that_contradicts_itself_is_none(results: list[wire.Result]) -
     assert 0 not in by_item(results, ADDRESSES)
 
 
+@pytest.mark.rule("WX-09")
+@pytest.mark.parametrize("shift", [-1, 1])
+@pytest.mark.parametrize("bad", [0, 1, 2])
+def test_a_refusal_among_misplaced_answers_is_nobodys(shift: int, bad: int) -> None:
+    """It names no address: where another index is wrong, its own may be, and it would fail somebody else."""
+    given = [answer(place, error="INVALID: no") if place == bad else answer(place) for place in range(3)]
+    moved = [result.model_copy(update={"originalIndex": place + shift}) for place, result in enumerate(given)]
+    assert by_item(moved, ADDRESSES) == {}
+
+
 @pytest.mark.rule("WX-06")
 @pytest.mark.rule("WX-09")
 def test_an_item_is_judged_by_what_it_became() -> None:
