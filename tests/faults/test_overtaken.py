@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
@@ -31,8 +31,8 @@ def running() -> Iterator[Sandbox]:
         yield sandbox
 
 
-LOST = {"fault": "gateway_timeout", "write": True, "operation": "updateContacts", "after": 1}
-DOWN = {"fault": "server_error", "operation": "contacts", "after": 1}
+LOST: Final[dict[str, Any]] = {"fault": "gateway_timeout", "write": True, "operation": "updateContacts", "after": 1}
+DOWN: Final[dict[str, Any]] = {"fault": "server_error", "operation": "contacts", "after": 1}
 """The look before the batch goes through, and the one after it does not."""
 
 
