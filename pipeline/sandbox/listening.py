@@ -6,6 +6,7 @@ import asyncio
 import socket
 import struct
 from typing import Final
+from weakref import WeakSet
 
 import uvicorn
 
@@ -39,16 +40,20 @@ class Port:
 
 
 class Server(uvicorn.Server):
-    """uvicorn's, which can close its port; requests find the way to do so in `scope["state"]["close_port"]`."""
+    """uvicorn's, which can close its port; requests find the way to do so in `scope["state"]["close_port"]`.
+
+    `scope["state"]["cut"]` has the connections that it reset: what came by them is not carried out any more.
+    """
 
     def __init__(self, config: uvicorn.Config, port: Port) -> None:
         super().__init__(config)
         self._port = port
         self._opening: asyncio.Task[None] | None = None
+        self._cut = WeakSet[asyncio.BaseTransport]()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to serve."""
-        self.lifespan.state["close_port"] = self.close_port
+        self.lifespan.state |= {"close_port": self.close_port, "cut": self._cut}
         await super().startup(sockets)
 
     def close_port(self, seconds: float) -> None:
@@ -58,6 +63,7 @@ class Server(uvicorn.Server):
         self.servers.clear()
         for connection in list(self.server_state.connections):
             cut(connection.transport)
+            self._cut.add(connection.transport)
         if self._opening is None or self._opening.done():
             self._opening = asyncio.get_running_loop().create_task(self._open(seconds))
 

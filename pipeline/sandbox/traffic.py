@@ -88,6 +88,8 @@ class Traffic:
                 return None, line.reset
             if isinstance(fault, f.Refused):
                 return None, partial(line.close_port, fault.seconds)
+        if line.is_cut:
+            return None, line.reset
         answer = await reply_of(self.app, line.scope, body)
         for fault in due:
             answer = await _spoiled(answer, fault)

@@ -118,6 +118,11 @@ class Line:
         cut(self.scope["state"]["transport"])
         await self.receive()  # returns once uvicorn has noticed, so that it does not complain of a missing answer
 
+    @property
+    def is_cut(self) -> bool:
+        """Whether the server went down while the request was on its way."""
+        return self.scope["state"]["transport"] in self.scope["state"]["cut"]
+
     async def close_port(self, seconds: float) -> None:
         """Reset this connection and all others, and have new ones refused for so long."""
         self.scope["state"]["close_port"](seconds)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from contextlib import suppress
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -258,6 +260,27 @@ def test_going_down_time_and_again(client: Client) -> None:
         with pytest.raises(httpx.ReadError):
             insist(client)
     assert insist(client).status_code == 200
+
+
+def test_a_server_that_goes_down_carries_out_nothing_more(client: Client) -> None:
+    """A request that was still on its way is reset with all others, and does not take effect later."""
+    client.sandbox.faults(
+        [{"fault": "latency", "seconds": 0.5, "key": "M-1"}, {"fault": "refused", "seconds": 0.02, "key": "M-2"}]
+    )
+    body = {"query": QUERY, "variables": {"r": ROWS[1:]}}
+
+    def take_down() -> None:
+        with suppress(httpx.ReadError):
+            httpx.post(client.sandbox.url, json=body)
+
+    down = threading.Timer(0.03, take_down)
+    down.start()
+    with pytest.raises(httpx.ReadError):
+        client.post(QUERY, r=[ROW])
+    down.join()
+    while len(client.sandbox.requests()) < 2:
+        threading.Event().wait(0.01)
+    assert not any(entry.write_applied for entry in client.sandbox.requests())
 
 
 def test_a_key_expires_from_a_request_on(client: Client) -> None:
