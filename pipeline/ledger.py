@@ -114,6 +114,11 @@ class Ledger:
             if manifest.corrects:
                 connection.execute(self._insert(CORRECTIONS).values(run_id=manifest.run_id).on_conflict_do_nothing())
 
+    def knows(self, run_id: str) -> bool:
+        """Whether there has been a run of that name, whatever became of its folder."""
+        with self._begin() as connection:
+            return connection.scalar(sa.select(RUNS.c.run_id).where(RUNS.c.run_id == run_id)) is not None
+
     def permit(self, run_id: str, extent: Extent, approved_hash: str | None, now: datetime) -> None:
         """Keeps how much of a plan may be carried out from now on, and by whose hash."""
         row = {"run_id": run_id, "extent": extent, "approved_hash": approved_hash, "at": now}

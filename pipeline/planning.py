@@ -34,7 +34,7 @@ from pipeline.subject import Origin, export_of
 from pipeline.summary import opt_out_of_opt_in, opted_in, opted_out, opted_out_kin, raised_to_opt_in, transitions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from datetime import datetime
 
     from pipeline.context import Context, Request
@@ -71,8 +71,10 @@ class Draft:
     """Before anything was read: whatever is written to the destination from now on makes the plan stale."""
 
 
-def draft(request: Request, subject: Subject, context: Context) -> Draft:
-    """Compares the export with the mapping, and opens the run folder."""
+def draft(
+    request: Request, subject: Subject, context: Context, taken: Callable[[str], bool] = lambda _: False
+) -> Draft:
+    """Compares the export with the mapping, and opens the run folder under a name that is not `taken`."""
     file = subject.file
     export = export_of(file, request.export)
     packed = PACKED if request.export.suffix in {".gz", ".zip"} else 1
@@ -83,7 +85,7 @@ def draft(request: Request, subject: Subject, context: Context) -> Draft:
         shards *= 2
     now = context.clock()
     lists = suppression.load(file, now)
-    folder = RunFolder.create(context.home, file.path.stem, now)
+    folder = RunFolder.create(context.home, file.path.stem, now, taken)
     folder.write_bytes("mapping.yaml", file.path.read_bytes())
     folder.write_bytes("audience.json", audience_json(subject.audience))
     folder.write_bytes("header.json", json.dumps([c for c in export.header if c not in REJECT_COLUMNS]).encode())

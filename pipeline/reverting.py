@@ -88,7 +88,7 @@ def past(folder: RunFolder, manifest: Manifest, ledger: Ledger) -> Past:
 def plan(of: Past, subject: Subject, context: Context, ledger: Ledger, session: Session) -> tuple[RunFolder, Manifest]:
     """The plan of the revert in a run folder of its own. Only reads from the destination."""
     perform = context.perform
-    draft = perform("open the run", lambda: _draft(of, subject, context))
+    draft = perform("open the run", lambda: _draft(of, subject, context, ledger))
     later = perform("what was said since", lambda: _since(of, draft.job, context, ledger))
     shards, counted = [], 0
     for shard in range(draft.shards):
@@ -106,7 +106,7 @@ def plan(of: Past, subject: Subject, context: Context, ledger: Ledger, session: 
     return draft.folder, manifest
 
 
-def _draft(of: Past, subject: Subject, context: Context) -> Draft:
+def _draft(of: Past, subject: Subject, context: Context, ledger: Ledger) -> Draft:
     """Opens the run folder. Raises RunFolderError where the mapping's targets mean something else by now."""
     if [t.key for t in subject.job.targets] != [t.key for t in job_as_planned(of.folder).targets]:
         raise RunFolderError(
@@ -118,7 +118,7 @@ def _draft(of: Past, subject: Subject, context: Context) -> Draft:
     now = context.clock()
     file = replace(subject.file, path=Path(of.manifest.mapping))
     lists = suppression.load(file, now)
-    folder = RunFolder.create(context.home, f"revert-{file.path.stem}", now)
+    folder = RunFolder.create(context.home, f"revert-{file.path.stem}", now, ledger.knows)
     folder.write_bytes("mapping.yaml", (of.folder.path / "mapping.yaml").read_bytes())
     folder.write_bytes("audience.json", audience_json(subject.audience))
     folder.write_bytes("header.json", json.dumps(["identity", *_columns(subject.job)]).encode())

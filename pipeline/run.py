@@ -155,7 +155,7 @@ def _record_earlier(job: Job, context: Context, ledger: Ledger) -> None:
 
 def _plan(request: Request, subject: Subject, context: Context, ledger: Ledger, session: Session) -> Run:
     perform = context.perform
-    draft = perform("open the export", lambda: planning.draft(request, subject, context))
+    draft = perform("open the export", lambda: planning.draft(request, subject, context, ledger.knows))
     count = perform("read", lambda: planning.read(draft, context))
     shards = []
     for shard in range(draft.shards):

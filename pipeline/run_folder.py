@@ -19,7 +19,7 @@ import codecs
 import hashlib
 import json
 import os
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -31,7 +31,7 @@ from pipeline.guard_figure import GuardFigure
 from pipeline.suppression import ListFacts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime
 
     import polars as pl
@@ -105,20 +105,20 @@ class RunFolder:
         self.run_id = path.name
 
     @classmethod
-    def create(cls, home: Path, name: str, now: datetime) -> RunFolder:
-        """A new folder under HOME/runs, named by time and mapping."""
+    def create(cls, home: Path, name: str, now: datetime, taken: Callable[[str], bool] = lambda _: False) -> RunFolder:
+        """A new folder under HOME/runs, named by time and mapping; under no name that is `taken`."""
         stem = f"{now:%Y%m%dT%H%M%S}-{name}"
         for number in range(1, 1000):
             folder = cls(home / "runs" / (stem if number == 1 else f"{stem}-{number}"))
+            if taken(folder.run_id):
+                continue
             with storing(folder.path):
                 folder.path.parent.mkdir(parents=True, exist_ok=True, mode=FOLDER_MODE)
-                try:
+                with suppress(FileExistsError):
                     folder.path.mkdir(mode=FOLDER_MODE)
-                except FileExistsError:
-                    continue
-                (folder.path / "plan").mkdir(mode=FOLDER_MODE)
-                (folder.path / "source").mkdir(mode=FOLDER_MODE)
-            return folder
+                    (folder.path / "plan").mkdir(mode=FOLDER_MODE)
+                    (folder.path / "source").mkdir(mode=FOLDER_MODE)
+                    return folder
         raise StorageError(f"no free name for a run folder under {home / 'runs'}")
 
     @classmethod

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -103,3 +104,16 @@ def test_runs_are_in_the_order_in_which_they_were_planned(trial: Late) -> None:
     ids = [trial.sync([row_of(1, note=note)], mapping).summary.run_id for note in ("a", "b", "c")]
     with opened(trial.context()) as ledger:
         assert [row["run_id"] for row in ledger.runs()] == ids[::-1]
+
+
+def test_the_name_of_a_run_whose_folder_is_gone_is_not_given_again(trial: Late) -> None:
+    """The ledger knows what that run has sent: another run of its name would take it for its own."""
+    first = datetime.now(UTC)
+    trial.clock.now = first
+    mapping = trial.quick_mapping()
+    gone = trial.sync([row_of(1, note="old")], mapping).summary
+    shutil.rmtree(gone.run_dir)
+    trial.clock.now = first
+    result = trial.sync([row_of(1, note="new")], mapping)
+    assert result.summary.run_id != gone.run_id
+    assert (result.summary.rows.updated, trial.stored()[1][0].note) == (1, "new")
