@@ -272,7 +272,7 @@ def test_a_signal_settles_what_is_in_flight_and_sends_nothing_else(target: Targe
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_the_wait_of_a_throttled_run(target: Target, number: signal.Signals) -> None:
     """Nobody waits for the destination's next minute: exit code 5 at once, and `resume` goes on."""
-    often: Any = {"fault": "throttle", "retry_after": 20, "operation": "updateContacts"}
+    often: Any = {"fault": "throttle", "retry_after": 5, "operation": "updateContacts"}
     target.sandbox.faults([target.poison, often])
     child = target.begin()
     wait_until(lambda: any(entry.status == 429 for entry in target.sandbox.requests()))

@@ -61,7 +61,7 @@ def test_a_batch_that_is_too_large_is_halved() -> None:
     vendor = Vendor(run=[{"asyncId": "5f"}], progress=[{"progress": 100}], results=[results])
     sized = calls(vendor)
 
-    def send(request: httpx.Request, *, repeatable: bool, after_seconds: float = 0.0) -> Reply:
+    def send(request: httpx.Request, *, repeatable: bool, after_seconds: float = 0.0, begins: Any = None) -> Reply:
         if len(json.loads(request.content).get("jobs", ())) > 1:
             return Reply(Verdict(Kind.REFUSED, "413", "Request Too Long"), {})
         return vendor(request, repeatable=repeatable, after_seconds=after_seconds)
