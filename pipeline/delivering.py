@@ -71,8 +71,11 @@ def look_back(run: Run, session: Session) -> None:
 
 def _without(forbidden: pl.DataFrame, batches: Iterator[Batch], run: Run) -> Iterator[Batch]:
     """The batches with what a suppression list forbids by now."""
+    if forbidden.is_empty():
+        yield from batches
+        return
     for batch in batches:
-        barred = batch.items.join(forbidden, on=row_key(run.job), how="semi") if not forbidden.is_empty() else forbidden
+        barred = batch.items.join(forbidden, on=row_key(run.job), how="semi")
         yield replace(batch, barred=tuple(barred.get_column(Column.RECORD)))
 
 

@@ -1,4 +1,4 @@
-"""One httpx client per destination: shared pacing, retries with jitter, time limits, the stop event."""
+"""One connection per thread and destination: shared pacing, retries with jitter, time limits, the stop event."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
+from urllib.request import getproxies
 
 import httpx
 import tenacity
 
 from pipeline.answer_limit import limit
+from pipeline.connection import Client, Connection
 from pipeline.destinations.interface import Kind, Reply, Verdict
 from pipeline.errors import Refused, Unreachable
 from pipeline.governor import Governor
@@ -71,23 +73,27 @@ class Transport:
     auth: httpx.Auth | None = None
     """Signs each attempt anew."""
     governor: Governor = field(default_factory=Governor)
-    make_client: Callable[[], httpx.Client] = field(init=False)
+    make_client: Callable[[], Client] = field(init=False)
     _own: threading.local = field(init=False, default_factory=threading.local)
-    _clients: list[httpx.Client] = field(init=False, default_factory=list)
+    _clients: list[Client] = field(init=False, default_factory=list)
 
     def __post_init__(self) -> None:
         tls = httpx.create_ssl_context()
         # The environment's proxies are honoured on purpose; redirects are not: consent goes where the settings say.
-        self.make_client = lambda: httpx.Client(timeout=self.request_seconds, verify=tls)
+        if self.auth is None and not getproxies():
+            self.make_client = lambda: Connection(self.request_seconds, tls)
+        else:
+            self.make_client = lambda: httpx.Client(timeout=self.request_seconds, verify=tls)
 
     @property
-    def client(self) -> httpx.Client:
+    def client(self) -> Client:
         """This thread's client: threads that share a pool of connections spend a third of their time on its lock."""
         if not hasattr(self._own, "client"):
-            self._own.client = self.make_client()
-            self._own.client.event_hooks["response"].append(limit)
-            self._clients.append(self._own.client)
-        client: httpx.Client = self._own.client
+            self._own.client = made = self.make_client()
+            if isinstance(made, httpx.Client):
+                made.event_hooks["response"].append(limit)
+            self._clients.append(made)
+        client: Client = self._own.client
         return client
 
     def __enter__(self) -> Transport:

@@ -91,6 +91,8 @@ class Courier:
 
     def _unlisted(self, items: pl.DataFrame, listed: Sequence[int]) -> pl.DataFrame:
         """The items but for those of records that a suppression list bars by now."""
+        if not listed:
+            return items
         for record in set(listed).intersection(items.get_column(Column.RECORD)):
             self._except(record, Outcome.HELD, Reason.SUPPRESSED, "on a suppression list since it was planned")
         return items.filter(~pl.col(Column.RECORD).is_in(list(listed)))

@@ -26,8 +26,12 @@ if TYPE_CHECKING:
     from pipeline.stages.suppress import Listed
     from pipeline.transport import Attempt
 
-AHEAD: Final = 6
-"""Batches per thread that are in flight in the ledger: a turn settles those in excess of two, so commits are few."""
+AHEAD: Final = 32
+"""Batches per thread that are at most in flight in the ledger: a turn settles those in excess of two."""
+TURN_SECONDS: Final = 0.25
+"""How long a turn lasts at most. Twice what one settles is in flight, so commits are few where answers come fast, and
+little is to be read back after a crash where they come slowly.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +88,9 @@ class Deliverer:
                 trips = _collect(running)
                 failure = self._failure(failure, trips)
                 finished = [trip.settlement for trip in trips if trip.settlement is not None]
-                most = threads * AHEAD if finished else most
-                begun = [] if failure else list(islice(waiting, most - len(running)))
+                if finished:
+                    most = min(max(threads, len(finished)) * 2, threads * AHEAD)
+                begun = [] if failure else list(islice(waiting, max(0, most - len(running))))
                 self.ledger.turn(self.run_id, finished, [batch.key for batch in begun if self.sends], self.clock())
                 self._withdraw(trips)
                 for settlement in finished:
@@ -93,7 +98,7 @@ class Deliverer:
                 running |= {pool.submit(self._carry, batch): batch.key for batch in begun}
                 if not running:
                     break
-                wait(islice(running, max(1, len(running) - threads * 2)))
+                wait(islice(running, max(1, len(running) - threads * 2)), TURN_SECONDS)
         if failure is not None:
             raise failure
 

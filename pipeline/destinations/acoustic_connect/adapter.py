@@ -201,7 +201,7 @@ class AcousticConnect:
         query = json.dumps(documents[self.options.api_generation])
         audience = json.dumps(self.options.data_set_id)
         named = f'"dataSetId":{audience},' if self.options.api_generation == "dataset" else ""
-        body = ",".join(rows.get_column(Column.WIRE).to_list())
+        body = rows.get_column(Column.WIRE).str.join(",").item()
         content = f'{{"query":{query},"variables":{{{named}"rows":[{body}]}}}}'.encode()
         return httpx.Request("POST", self.url, headers=self.headers, content=content)
 

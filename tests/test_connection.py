@@ -1,0 +1,213 @@
+"""A connection of our own: httpx's answers and errors, over sockets whose other end is scripted."""
+
+from __future__ import annotations
+
+import gzip
+import socket
+import ssl
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+
+from pipeline.connection import Connection
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
+
+
+class Peer:
+    """Serves one script per accepted connection: for each request the bytes to answer; None ends the connection."""
+
+    def __init__(self, scripts: Sequence[Sequence[bytes | None]]) -> None:
+        self.scripts = scripts
+        self.heard: list[list[bytes]] = []
+        self.listening = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self.listening.getsockname()[1]}/path?q=1"
+
+    def serve(self) -> None:
+        """Plays the scripts to their end."""
+        for script in self.scripts:
+            link, _ = self.listening.accept()
+            with link:
+                heard: list[bytes] = []
+                self.heard.append(heard)
+                for answer in script:
+                    if answer is None:
+                        break
+                    heard.append(_request(link))
+                    if not heard[-1]:
+                        break
+                    link.sendall(answer)
+
+
+def _request(link: socket.socket) -> bytes:
+    received = b""
+    while True:
+        head, end, body = received.partition(b"\r\n\r\n")
+        length = head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0]
+        if end and len(body) >= int(length or 0):
+            return received
+        if not (piece := link.recv(65_536)):
+            return b""
+        received += piece
+
+
+@contextmanager
+def peer(*scripts: Sequence[bytes | None]) -> Iterator[Peer]:
+    """A peer that has played all of its scripts when the block ends."""
+    made = Peer(scripts)
+    thread = threading.Thread(target=made.serve)
+    thread.start()
+    try:
+        yield made
+        thread.join(5)
+        assert not thread.is_alive()
+    finally:
+        made.listening.close()
+
+
+@contextmanager
+def connection(seconds: float = 5) -> Iterator[Connection]:
+    """A connection that is closed afterwards."""
+    made = Connection(seconds, ssl.create_default_context())
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+def post(url: str, body: bytes = b"body") -> httpx.Request:
+    """A request as the adapters make it."""
+    return httpx.Request("POST", url, headers={"x-api-key": "k"}, content=body)
+
+
+def test_a_request_travels_as_httpx_would_send_it() -> None:
+    """Method, target, headers and body are those of the request."""
+    with peer([OK]) as other, connection() as mine:
+        response = mine.send(post(other.url))
+        mine.close()
+    head, _, body = other.heard[0][0].partition(b"\r\n\r\n")
+    lines = head.lower().split(b"\r\n")
+    assert (response.status_code, response.read(), body) == (200, b"ok", b"body")
+    assert lines[0] == b"post /path?q=1 http/1.1"
+    assert {b"x-api-key: k", b"content-length: 4"} <= set(lines)
+
+
+def test_the_next_request_takes_the_same_socket() -> None:
+    """A connection is kept alive."""
+    with peer([OK, OK]) as other, connection() as mine:
+        assert [mine.send(post(other.url)).text for _ in range(2)] == ["ok", "ok"]
+        mine.close()
+    assert [len(heard) for heard in other.heard] == [2]
+
+
+def test_a_socket_that_was_closed_meanwhile_is_replaced_before_anything_is_sent() -> None:
+    """Nobody has to ask whether a request on a dead connection took effect."""
+    with peer([OK, None], [OK]) as other, connection() as mine:
+        mine.send(post(other.url))
+        assert mine._socket is not None
+        assert mine._socket.recv(1, socket.MSG_PEEK) == b""  # the other side has closed it by now
+        assert mine.send(post(other.url)).text == "ok"
+        mine.close()
+    assert [len(heard) for heard in other.heard] == [1, 1]
+
+
+@pytest.mark.parametrize("answer", [OK.replace(b"OK\r\n", b"OK\r\nconnection: close\r\n"), OK.replace(b"1.1", b"1.0")])
+def test_a_connection_that_is_to_end_is_not_used_again(answer: bytes) -> None:
+    """`Connection: close` and HTTP/1.0 are kept."""
+    with peer([answer], [OK]) as other, connection() as mine:
+        assert [mine.send(post(other.url)).text for _ in range(2)] == ["ok", "ok"]
+        mine.close()
+    assert [len(heard) for heard in other.heard] == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("answer", "text"),
+    [
+        (b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nab\r\n1\r\nc\r\n0\r\n\r\n", "abc"),
+        (b"HTTP/1.1 100 Continue\r\n\r\n" + OK, "ok"),
+        (b"HTTP/1.1 204 No Content\r\n\r\n", ""),
+        (
+            b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: %d\r\n\r\n%s"
+            % (len(packed := gzip.compress(b"packed")), packed),
+            "packed",
+        ),
+    ],
+)
+def test_answers_of_all_shapes_are_read(answer: bytes, text: str) -> None:
+    """In chunks, after an informational answer, without a body, packed."""
+    with peer([answer]) as other, connection() as mine:
+        assert b"".join(mine.send(post(other.url), stream=True).iter_bytes()).decode() == text
+        mine.close()
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (b"", httpx.RemoteProtocolError),
+        (OK[:-1], httpx.RemoteProtocolError),
+        (b"HTTP/1.1 200 OK\r\nconte", httpx.RemoteProtocolError),
+        (b"nonsense\r\n\r\n", httpx.RemoteProtocolError),
+    ],
+)
+def test_an_answer_that_breaks_off_is_an_error_and_the_next_request_is_whole(
+    answer: bytes, error: type[httpx.RequestError]
+) -> None:
+    """The rest of a broken answer is never taken for the answer to another request."""
+    with peer([answer], [OK]) as other, connection() as mine:
+        with pytest.raises(error):
+            mine.send(post(other.url))
+        assert mine.send(post(other.url)).text == "ok"
+        mine.close()
+
+
+def test_nobody_there_is_an_error_before_the_first_byte() -> None:
+    """A refused connection has certainly had no effect."""
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    with connection() as mine, pytest.raises(httpx.ConnectError):
+        mine.send(post(f"http://127.0.0.1:{port}/"))
+
+
+def test_the_time_limit_is_for_the_whole_answer() -> None:
+    """An answer that never comes does not hold the run."""
+    with socket.create_server(("127.0.0.1", 0)) as silent, connection(0.05) as mine:
+        with pytest.raises(httpx.ReadTimeout):
+            mine.send(post(f"http://127.0.0.1:{silent.getsockname()[1]}/"))
+        assert mine._socket is None
+
+
+def test_an_answer_to_an_unfinished_body_is_read() -> None:
+    """Whoever refuses a large body has answered before its end."""
+    refusal = b"HTTP/1.1 413 Content Too Large\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def refuse() -> None:
+            link, _ = listening.accept()
+            link.recv(100)
+            link.sendall(refusal)
+            link.shutdown(socket.SHUT_WR)
+            while link.recv(1 << 20):
+                pass
+            link.close()
+
+        thread = threading.Thread(target=refuse)
+        thread.start()
+        with connection() as mine:
+            url = f"http://127.0.0.1:{listening.getsockname()[1]}/"
+            assert mine.send(post(url, b"x" * 10_000_000)).status_code == 413
+        thread.join(5)
+
+
+def test_a_header_that_cannot_be_sent_is_an_error_before_the_first_byte() -> None:
+    """A key with a line break in it leaves nothing on the wire."""
+    with peer([None]) as other, connection() as mine:
+        request = httpx.Request("POST", other.url, headers=[(b"x-api-key", b"a\nb")])
+        with pytest.raises(httpx.LocalProtocolError):
+            mine.send(request)
+    assert other.heard == [[]]
