@@ -130,11 +130,12 @@ def record(run: Run) -> None:
     state = State(run.context.home, run.job.destination, run.job.account)
     batches = run.ledger.batches(run.folder.run_id)
     by = Teller(run.folder.run_id, run.context.clock())
-    for shard in range(run.manifest.shards):
-        decided = run.folder.read_plan("addresses" if run.job.by_address else "records", shard)
-        items = run.folder.read_plan("items", shard, without=[Column.WIRE])
-        settled = settle_items(items, batches, shard)
-        facts = told(items, settled, decided, run.job, by)
-        state.write(facts.rows, facts.gone, facts.doubtful)
-        recording.record(run, items, settled, by.now)
-        run.context.progress("record", shard + 1, run.manifest.shards)
+    with recording.Recorder(run, by.now) as evidence:
+        for shard in range(run.manifest.shards):
+            decided = run.folder.read_plan("addresses" if run.job.by_address else "records", shard)
+            items = run.folder.read_plan("items", shard, without=[Column.WIRE])
+            settled = settle_items(items, batches, shard)
+            evidence.add(items, settled)
+            facts = told(items, settled, decided, run.job, by)
+            state.write(facts.rows, facts.gone, facts.doubtful)
+            run.context.progress("record", shard + 1, run.manifest.shards)

@@ -17,8 +17,8 @@ import polars as pl
 from pipeline import delta, lock
 from pipeline.evidence.heads import Heads
 from pipeline.evidence.pseudonym import key_of, name_of
-from pipeline.stages.blocks import BLOCK, BLOCK_HASH, SEQUENCE, Head, seal
-from pipeline.stages.evidence import ONCE, PEOPLE
+from pipeline.stages.blocks import BLOCK, BLOCK_HASH, HASH, SEQUENCE, Head, seal
+from pipeline.stages.evidence import ONCE, PEOPLE, SUBJECT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,19 +46,31 @@ class Chain:
         self.name = name
         self.path = home / "evidence" / name
 
-    def append(self, rows: pl.DataFrame, heads: Heads) -> int:
-        """Adds what is not there yet as one block; returns how many rows that is. Doing it twice adds nothing."""
+    def append(self, rows: pl.DataFrame, heads: Heads, *, known: bool = True) -> int:
+        """Adds what is not there yet as one block; returns how many rows that is. Doing it twice adds nothing.
+
+        `known` False: the caller knows that none of the rows is there.
+        """
         if rows.is_empty():
             return 0
         head = self._end(heads)
-        new = rows.join(self._answers(rows), on=ONCE, how="anti", nulls_equal=True, maintain_order="left")
+        new = rows
+        if known:
+            new = rows.join(self._answers(rows), on=ONCE, how="anti", nulls_equal=True, maintain_order="left")
         if new.is_empty():
             return 0
         sealed, after = seal(new, head)
         heads.promise(self.name, head, after)
-        delta.append(self.path, sealed)
+        delta.append(self.path, sealed, distinct=(SUBJECT, HASH))
         heads.settle(self.name, after)
         return new.height
+
+    def knows(self, run: str) -> bool:
+        """Whether something is recorded of a run."""
+        if not delta.exists(self.path):
+            return False
+        with delta.using(self.path):
+            return not delta.scan(self.path).filter(pl.col("run") == run).select("run").head(1).collect().is_empty()
 
     def about(self, subjects: list[str]) -> pl.DataFrame:
         """The rows about subjects, in their order."""
@@ -66,12 +78,14 @@ class Chain:
             return delta.scan(self.path).filter(pl.col("subject").is_in(subjects)).sort(SEQUENCE).collect()
 
     def _answers(self, rows: pl.DataFrame) -> pl.DataFrame:
-        """What is recorded of the runs already."""
+        """What is recorded of the runs' records already."""
         if not delta.exists(self.path):
             return rows.clear().select(ONCE)
-        runs = rows.get_column("run").unique().to_list()
+        asked = rows.lazy().select("run", "record").unique()
         with delta.using(self.path):
-            return delta.scan(self.path).filter(pl.col("run").is_in(runs)).select(ONCE).collect()
+            recorded = delta.scan(self.path).filter(pl.col("run").is_in(rows.get_column("run").unique().to_list()))
+            found = recorded.select(ONCE).join(asked, on=["run", "record"], how="semi", nulls_equal=True)
+            return found.collect(engine="streaming")
 
     def _end(self, heads: Heads) -> Head:
         """Where to go on; settles whether a promised block came to be."""
@@ -107,6 +121,10 @@ class People:
     def __init__(self, home: Path, name: str) -> None:
         self.path = home / "people" / name
 
+    def exists(self) -> bool:
+        """Whether anybody is known."""
+        return delta.exists(self.path)
+
     def read(self) -> pl.DataFrame:
         """All rows; empty where nobody is known."""
         if not delta.exists(self.path):
@@ -114,8 +132,13 @@ class People:
         with delta.using(self.path):
             return delta.scan(self.path).collect()
 
-    def add(self, people: pl.DataFrame) -> None:
-        """Adds those that are not there yet."""
-        new = people.join(self.read(), on=list(PEOPLE), how="anti", nulls_equal=True, maintain_order="left")
+    def add(self, people: pl.DataFrame, *, known: bool = True) -> None:
+        """Adds those that are not there yet. `known` False: the caller knows that none of them is."""
+        new = people
+        if known and delta.exists(self.path):
+            asked = people.lazy().select(SUBJECT).unique()
+            with delta.using(self.path):
+                there = delta.scan(self.path).join(asked, on=SUBJECT, how="semi").collect(engine="streaming")
+            new = people.join(there, on=list(PEOPLE), how="anti", nulls_equal=True, maintain_order="left")
         if not new.is_empty():
-            delta.append(self.path, new, _NO_STATISTICS)
+            delta.append(self.path, new, _NO_STATISTICS, distinct=(SUBJECT, "identity", "address"))

@@ -2,41 +2,107 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+
+import polars as pl
 
 from pipeline.erasure.forgotten import Forgotten
 from pipeline.evidence.chain import Chain, People, chain_name, heads_of
 from pipeline.evidence.pseudonym import key_of
-from pipeline.stages.evidence import Origin, answered, evidence, people
+from pipeline.stages.evidence import Origin, answered, evidence, named, people
 
 if TYPE_CHECKING:
     from datetime import datetime
-
-    import polars as pl
+    from types import TracebackType
 
     from pipeline.carried_out import Run
 
 MOST: Final = 200_000
-"""Items whose rows are one block: what is in memory at once."""
+"""Items whose rows are one block: what is in memory at once, twice, as one is made while another is written."""
 
 
-def record(run: Run, items: pl.DataFrame, settled: pl.DataFrame, now: datetime) -> None:
-    """Adds the answers of a shard to the evidence, each once. The destination's lock is held."""
-    if answered(settled).is_empty():
-        return
-    home = run.context.home
-    key = key_of(home, made=True)
-    origin = Origin(
-        run=run.folder.run_id,
-        export=Path(run.manifest.export).name,
-        export_sha256=run.manifest.export_sha256,
-        mapping_sha256=run.manifest.mapping_sha256,
-        operator=run.context.settings.operator,
-        now=now,
-        key=key,
-    )
-    name = chain_name(run.job.destination, run.job.account)
-    for some in items.iter_slices(MOST):
-        People(home, name).add(Forgotten(home).strangers(people(some, settled, run.job, key)))
-        Chain(home, name).append(evidence(some, settled, run.job, origin), heads_of(home, run.ledger))
+class Recorder:
+    """Adds the answers of a run to the evidence, each once: as few blocks as fit the memory, in the order of shards.
+
+    The destination's lock is held, so nobody else records the run, and what is not there at first is not there later.
+    """
+
+    def __init__(self, run: Run, now: datetime) -> None:
+        self._run, self._now = run, now
+        self._waiting: list[tuple[pl.DataFrame, pl.DataFrame]] = []
+        self._written: Future[None] | None = None
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="evidence")
+        self._vault: _Vault | None = None
+
+    def __enter__(self) -> Recorder:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if error is None:
+                self._flush(0)
+                self._settle()
+        finally:
+            self._pool.shutdown()
+
+    def add(self, items: pl.DataFrame, settled: pl.DataFrame) -> None:
+        """The items of a shard and their answers, row by row in the same order."""
+        for start in range(0, items.height, MOST):
+            self._waiting.append((items.slice(start, MOST), settled.slice(start, MOST)))
+            self._flush(MOST)
+
+    def _flush(self, least: int) -> None:
+        """Writes what waits, if there is so much of it, while the caller goes on."""
+        if not self._waiting or sum(items.height for items, _ in self._waiting) < least:
+            return
+        items, settled = (pl.concat(frames) for frames in zip(*self._waiting, strict=True))
+        self._waiting = []
+        if answered(settled).is_empty():
+            return
+        if self._vault is None:
+            self._vault = _Vault(self._run, self._now)
+        who, rows = self._vault.made(items, settled)
+        self._settle()
+        self._written = self._pool.submit(self._vault.put, who, rows)
+
+    def _settle(self) -> None:
+        """Waits for the block that is being written; raises what became of it."""
+        if self._written is not None:
+            self._written.result()
+        self._written = None
+
+
+class _Vault:
+    """Where the evidence of a run goes."""
+
+    def __init__(self, run: Run, now: datetime) -> None:
+        home, name = run.context.home, chain_name(run.job.destination, run.job.account)
+        self._key = key_of(home, made=True)
+        self._job = run.job
+        self._origin = Origin(
+            run=run.folder.run_id,
+            export=Path(run.manifest.export).name,
+            export_sha256=run.manifest.export_sha256,
+            mapping_sha256=run.manifest.mapping_sha256,
+            operator=run.context.settings.operator,
+            now=now,
+            key=self._key,
+        )
+        self._people, self._chain, self._heads = People(home, name), Chain(home, name), heads_of(home, run.ledger)
+        self._forgotten = Forgotten(home)
+        self._are_known, self._is_begun = self._people.exists(), self._chain.knows(run.folder.run_id)
+
+    def made(self, items: pl.DataFrame, settled: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """Who the items are about, and their rows of evidence."""
+        mine = named(items, self._key)
+        who = self._forgotten.strangers(people(mine, settled, self._job, self._key))
+        return who, evidence(mine, settled, self._job, self._origin)
+
+    def put(self, who: pl.DataFrame, rows: pl.DataFrame) -> None:
+        """Writes both, people first: a row whose subject nobody knows would prove nothing."""
+        self._people.add(who, known=self._are_known)
+        self._chain.append(rows, self._heads, known=self._is_begun)

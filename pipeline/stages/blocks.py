@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from typing import Final
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
 from pipeline.hashing import sha256
 from pipeline.stages.evidence import TOLD
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 SEQUENCE: Final = "sequence"
 BLOCK: Final = "block"
@@ -49,20 +53,33 @@ def seal(rows: pl.DataFrame, head: Head) -> tuple[pl.DataFrame, Head]:
     """The rows as the block that follows `head`, and the head after it."""
     sequence = pl.int_range(head.rows + 1, head.rows + 1 + pl.len(), dtype=pl.Int64).alias(SEQUENCE)
     numbered = rows.with_columns(sequence, pl.lit(head.blocks + 1, pl.Int64).alias(BLOCK))
-    hashed = numbered.with_columns(row_hash().alias(HASH))
+    hashed = numbered.with_columns(row_hash(_same_in(numbered)).alias(HASH))
     digest = _begun(head.hash)
     digest.update(_joined(hashed.get_column(HASH)))
     after = Head(head.rows + rows.height, head.blocks + 1, digest.hexdigest())
     return hashed.with_columns(pl.lit(after.hash).alias(BLOCK_HASH)).select(list(CHAIN)), after
 
 
-def row_hash() -> pl.Expr:
-    """SHA-256 over all columns of a row: each with its length before it, so that no two rows read alike."""
-    return sha256(pl.concat_str([_written(name, kind) for name, kind in _HASHED.items()], separator=","))
+def row_hash(same: Mapping[str, str] = MappingProxyType({})) -> pl.Expr:
+    """SHA-256 over all columns of a row: each with its length before it, so that no two rows read alike.
+
+    `same`: columns that are written alike in all rows, and how.
+    """
+    written = [pl.lit(same[n]) if n in same else _written(pl.col(n), kind) for n, kind in _HASHED.items()]
+    return sha256(pl.concat_str(written, separator=","))
 
 
-def _written(name: str, kind: pl.DataType) -> pl.Expr:
-    value = pl.col(name).dt.epoch("us") if isinstance(kind, pl.Datetime) else pl.col(name)
+def _same_in(rows: pl.DataFrame) -> dict[str, str]:
+    """The columns that have one value in all rows, and how it is written: most have, and are written once for all."""
+    are_same = rows.select(pl.col(list(_HASHED)).eq_missing(pl.col(list(_HASHED)).first()).all()).row(0, named=True)
+    first = rows.head(1).select(
+        _written(pl.col(name), kind).alias(name) for name, kind in _HASHED.items() if are_same[name]
+    )
+    return first.row(0, named=True) if first.width else {}
+
+
+def _written(column: pl.Expr, kind: pl.DataType) -> pl.Expr:
+    value = column.dt.epoch("us") if isinstance(kind, pl.Datetime) else column
     text = value.cast(pl.String)
     return pl.when(text.is_null()).then(pl.lit("-")).otherwise(pl.format("{}:{}", text.str.len_bytes(), text))
 

@@ -53,6 +53,7 @@ ONCE: Final = ("run", "record", "channel", "target_key", "outcome", "reason")
 PEOPLE: Final = pl.Schema(dict.fromkeys(("subject", "identity", "channel", "address"), pl.String()))
 """Who a subject is: a row for each address that was sent, or one without any."""
 
+SUBJECT: Final = "subject"
 HIDDEN: Final = "•••"
 _EMAIL: Final = r"[^\s@\"'<>(),;:=]+@[^\s@\"'<>(),;:=]+"
 _NUMBER: Final = r"\+[0-9](?:[ ()./-]{0,2}[0-9]){6,}"
@@ -78,48 +79,21 @@ def answered(settled: pl.DataFrame) -> pl.DataFrame:
     return settled.filter(pl.col(Column.REASON).ne_missing(pl.lit(str(Reason.NOT_SENT))))
 
 
+def named(items: pl.DataFrame, key: bytes) -> pl.DataFrame:
+    """Items with what their contacts are called in the evidence: hashed once for all that is made of them."""
+    if SUBJECT in items.columns:
+        return items
+    return items.with_columns(subject(pl.col(Column.IDENTITY), key).alias(SUBJECT))
+
+
 def evidence(items: pl.DataFrame, settled: pl.DataFrame, job: Job, origin: Origin) -> pl.DataFrame:
     """One row per item that has an answer and consent target that it told, by record."""
     said = answered(settled).select(*row_key(job), Column.OUTCOME, Column.REASON, Column.MESSAGE)
     joined = (
-        items.drop(Column.REASON, Column.MESSAGE, Column.OUTCOME, strict=False)
+        named(items.drop(Column.REASON, Column.MESSAGE, Column.OUTCOME, strict=False), origin.key)
         .join(said, on=row_key(job), how="inner", maintain_order="left")
-        .with_columns(subject(pl.col(Column.IDENTITY), origin.key).alias("subject"))
         .pipe(_without_person, Column.MESSAGE, job, job.attributes)
     )
-    rows = [_of_target(joined, target, job, origin) for target in job.targets]
-    whole = pl.concat([TOLD.to_frame(), *rows])
-    return whole.sort("record", "channel", nulls_last=False, maintain_order=True)
-
-
-def people(items: pl.DataFrame, settled: pl.DataFrame, job: Job, key: bytes) -> pl.DataFrame:
-    """Who the subjects are that something was sent to, and the addresses that were sent."""
-    answers = answered(settled).select(row_key(job))
-    sent = items.join(answers, on=row_key(job), how="semi").with_columns(
-        subject(pl.col(Column.IDENTITY), key).alias("subject")
-    )
-    addresses = [
-        sent.select(
-            "subject",
-            Column.IDENTITY,
-            pl.lit(str(channel)).alias("channel"),
-            address_text(pl.col(address.part)).alias("address"),
-        ).drop_nulls("address")
-        for address in job.addresses
-        for channel in address.channels
-    ]
-    known = pl.concat([PEOPLE.to_frame(), *addresses])
-    silent = sent.select("subject", Column.IDENTITY).join(known, on="subject", how="anti")
-    return pl.concat([known, silent], how="diagonal").unique(maintain_order=True)
-
-
-def subject(identity: pl.Expr, key: bytes) -> pl.Expr:
-    """What a contact is called in the evidence."""
-    return hmac_sha256(identity, key)
-
-
-def _of_target(joined: pl.DataFrame, target: Target, job: Job, origin: Origin) -> pl.DataFrame:
-    told = joined.filter(pl.col(target.part).is_not_null()).pipe(_without_person, target.source, job, job.addresses)
     constants = {
         "run": origin.run,
         "export": origin.export,
@@ -127,27 +101,64 @@ def _of_target(joined: pl.DataFrame, target: Target, job: Job, origin: Origin) -
         "mapping_sha256": origin.mapping_sha256,
         "destination": job.destination,
         "account": job.account,
-        "target": target.label,
-        "target_key": target.key,
         "operator": origin.operator,
         "recorded_at": origin.now,
     }
-    columns = {
-        "record": Column.RECORD,
-        "subject": "subject",
-        "operation": Column.OPERATION,
-        "before": target.before,
-        "status": target.part,
-        "consented_at": target.at_column,
-        "source": target.source,
-        "outcome": Column.OUTCOME,
-        "reason": Column.REASON,
-        "message": Column.MESSAGE,
+    varying = pl.Schema({name: kind for name, kind in TOLD.items() if name not in constants})
+    rows = [_of_target(joined, target, job, varying) for target in job.targets]
+    # Sorted before it has the columns that are the same everywhere: they need not be carried.
+    whole = pl.concat([varying.to_frame(), *rows]).sort("record", "channel", nulls_last=False, maintain_order=True)
+    return whole.with_columns(pl.lit(value).cast(TOLD[name]).alias(name) for name, value in constants.items()).select(
+        list(TOLD)
+    )
+
+
+def people(items: pl.DataFrame, settled: pl.DataFrame, job: Job, key: bytes) -> pl.DataFrame:
+    """Who the subjects are that something was sent to, and the addresses that were sent."""
+    sent = named(items.join(answered(settled).select(row_key(job)), on=row_key(job), how="semi"), key)
+    columns = [
+        (channel, address_text(pl.col(address.part))) for address in job.addresses for channel in address.channels
+    ]
+    addresses = [
+        sent.select(SUBJECT, Column.IDENTITY, pl.lit(str(channel)).alias("channel"), text.alias("address")).drop_nulls(
+            "address"
+        )
+        for channel, text in columns
+    ]
+    mute = pl.all_horizontal(*(text.is_null() for _, text in columns), pl.lit(value=True))
+    silent = sent.filter(mute).select(SUBJECT, Column.IDENTITY)
+    known = pl.concat([PEOPLE.to_frame(), *addresses, silent], how="diagonal")
+    several = len({channel for channel, _ in columns}) < len(columns)
+    if several or sent.get_column(Column.IDENTITY).n_unique() < sent.height:
+        spoken = known.drop_nulls("address").select(SUBJECT)
+        known = known.filter(pl.col("address").is_not_null() | ~pl.col(SUBJECT).is_in(spoken.to_series().implode()))
+        return known.unique(maintain_order=True)
+    return known
+
+
+def subject(identity: pl.Expr, key: bytes) -> pl.Expr:
+    """What a contact is called in the evidence."""
+    return hmac_sha256(identity, key)
+
+
+def _of_target(joined: pl.DataFrame, target: Target, job: Job, varying: pl.Schema) -> pl.DataFrame:
+    told = joined.filter(pl.col(target.part).is_not_null()).pipe(_without_person, target.source, job, job.addresses)
+    values = {
+        "record": pl.col(Column.RECORD),
+        "channel": pl.col(Column.CHANNEL) if job.by_address else pl.lit(None),
+        "subject": pl.col(SUBJECT),
+        "operation": pl.col(Column.OPERATION),
+        "target": pl.lit(target.label),
+        "target_key": pl.lit(target.key),
+        "before": pl.col(target.before),
+        "status": pl.col(target.part),
+        "consented_at": pl.col(target.at_column),
+        "source": pl.col(target.source),
+        "outcome": pl.col(Column.OUTCOME),
+        "reason": pl.col(Column.REASON),
+        "message": pl.col(Column.MESSAGE),
     }
-    channel = pl.col(Column.CHANNEL) if job.by_address else pl.lit(None)
-    values = {name: pl.lit(value) for name, value in constants.items()}
-    values |= {name: pl.col(column) for name, column in columns.items()} | {"channel": channel}
-    return told.select(values[name].cast(kind).alias(name) for name, kind in TOLD.items())
+    return told.select(values[name].cast(kind).alias(name) for name, kind in varying.items())
 
 
 def _without_person(rows: pl.DataFrame, column: str, job: Job, sent: Sequence[Attribute]) -> pl.DataFrame:
@@ -160,15 +171,23 @@ def _without_person(rows: pl.DataFrame, column: str, job: Job, sent: Sequence[At
         return rows
     values = {"_identity": pl.col(Column.IDENTITY)} | {f"_{a.part}": _text(pl.col(a.part)) for a in sent}
     text = pl.col(column).str.replace_all(_EMAIL, HIDDEN).str.replace_all(_NUMBER, HIDDEN)
+    found = [_holds(pl.col(column), value) for value in values.values()]
+    some = some.filter(pl.any_horizontal(text != pl.col(column), *found))
+    if some.is_empty():
+        return rows
     bare = some.select(*row_key(job), text.alias("_text"), **values)
     for name in values:
         without = pl.col("_text").str.split(pl.col(name)).list.join(HIDDEN)
         bare = bare.with_columns(pl.when(pl.col(name).is_not_null()).then(without).otherwise("_text").alias("_text"))
-    lower = pl.col("_text").str.to_lowercase()
-    left = [lower.str.contains(pl.col(n).str.to_lowercase(), literal=True).fill_null(value=False) for n in values]
+    left = [_holds(pl.col("_text"), pl.col(name)) for name in values]
     clean = pl.when(pl.any_horizontal(left)).then(pl.lit(HIDDEN)).otherwise("_text").alias("_text")
     joined = rows.join(bare.select(*row_key(job), clean), on=row_key(job), how="left", maintain_order="left")
-    return joined.with_columns(pl.col("_text").alias(column)).drop("_text")
+    return joined.with_columns(pl.coalesce("_text", column).alias(column)).drop("_text")
+
+
+def _holds(text: pl.Expr, value: pl.Expr) -> pl.Expr:
+    """Whether a text has the value in it, in any case."""
+    return text.str.to_lowercase().str.contains(value.str.to_lowercase(), literal=True).fill_null(value=False)
 
 
 def _text(part: pl.Expr) -> pl.Expr:
