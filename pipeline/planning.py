@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from pipeline import suppression
+from pipeline import memory, suppression
 from pipeline.destinations.kept_audience import audience_json
+from pipeline.dividing import Divider
 from pipeline.erasure.forgotten import Forgotten
 from pipeline.errors import ExportError
 from pipeline.model import Column, Operation, Outcome
@@ -29,7 +33,7 @@ from pipeline.stages.seen import one_row_per_identity
 from pipeline.stages.split import gather
 from pipeline.stages.told import against_state, to_ask
 from pipeline.stages.validate import validate
-from pipeline.state import BUCKETS, State, bucket_of, buckets_of_shard
+from pipeline.state import BUCKETS, State, buckets_of_shard
 from pipeline.subject import Origin, export_of
 from pipeline.summary import opt_out_of_opt_in, opted_in, opted_out, opted_out_kin, raised_to_opt_in, transitions
 
@@ -47,8 +51,7 @@ if TYPE_CHECKING:
     from pipeline.subject import Subject
     from pipeline.suppression import Lists
 
-SHARD_BYTES: Final = 256 * 1024 * 1024
-"""An export of up to so many bytes is one shard."""
+PACKED_SUFFIXES: Final = (".gz", ".zip", ".parquet")
 PACKED: Final = 8
 """How much larger a compressed export is taken to be."""
 
@@ -77,12 +80,10 @@ def draft(
     """Compares the export with the mapping, and opens the run folder under a name that is not `taken`."""
     file = subject.file
     export = export_of(file, request.export)
-    packed = PACKED if request.export.suffix in {".gz", ".zip"} else 1
+    size = export.size_bytes * (PACKED if request.export.suffix in PACKED_SUFFIXES else 1)
     # What an address or its kin says counts wherever it stands, so such an export is not divided.
     divisible = not (subject.job.by_address or subject.job.kin)
-    shards = 1
-    while divisible and shards < BUCKETS and export.size_bytes * packed > shards * SHARD_BYTES:
-        shards *= 2
+    shards = memory.shards_of(size, context.settings.memory_bytes, BUCKETS) if divisible else 1
     now = context.clock()
     lists = suppression.load(file, now)
     folder = RunFolder.create(context.home, file.path.stem, now, taken)
@@ -97,28 +98,38 @@ def read(draft: Draft, context: Context) -> int:
     """Reads the export into the shards' folders; returns the number of its records, malformed ones included."""
     malformed: list[pl.DataFrame] = []
     read = 0
-    room = ShardLimit(draft.origin.path, context.settings.consent_sync_max_shard_records)
-    for number, chunk in enumerate(draft.export.chunks() if draft.export else ()):
+    limit = ShardLimit(draft.origin.path, context.settings.consent_sync_max_shard_records)
+    divider = Divider(draft.folder, draft.shards, identity_of(draft.job), limit)
+    for chunk in draft.export.chunks() if draft.export else ():
         context.check_stop()
         read += chunk.records.height + chunk.malformed.height
         malformed.append(chunk.malformed)
-        for shard, rows in _by_shard(chunk.records, draft):
-            room.take(shard, rows.height)
-            draft.folder.write_parquet(draft.folder.source(shard) / f"{number:05d}.parquet", rows)
+        divider.take(chunk.records)
         context.progress("read", read, None)
+    divider.end()
     apart = pl.concat(malformed) if malformed else None
     if apart is not None and not apart.is_empty():
         draft.folder.write_parquet(draft.folder.path / "source" / MALFORMED, apart)
     return read
 
 
-def _by_shard(records: pl.DataFrame, draft: Draft) -> Iterable[tuple[int, pl.DataFrame]]:
+def plan_shards(draft: Draft, context: Context, session: Session) -> list[Planned]:
+    """Plans every shard, as many at once as the machine has processors. What fails first ends it."""
+    names = [f"plan shard {shard + 1} of {draft.shards}" for shard in range(draft.shards)]
+    steps = [partial(plan_shard, draft, shard, context, session) for shard in range(draft.shards)]
     if draft.shards == 1:
-        return ((0, records),) if not records.is_empty() else ()
-    numbered = records.with_columns((bucket_of(identity_of(draft.job)) % draft.shards).fill_null(0).alias("_shard"))
-    return tuple(
-        (int(key[0]), rows) for key, rows in numbered.partition_by("_shard", include_key=False, as_dict=True).items()
-    )
+        return [context.perform(names[0], steps[0])]
+    with ThreadPoolExecutor(memory.planners(), thread_name_prefix="plan") as pool:
+        # An orchestrator knows by the context which run a step is of.
+        planned = [
+            pool.submit(copy_context().run, context.perform, name, step)
+            for name, step in zip(names, steps, strict=True)
+        ]
+        try:
+            return [future.result() for future in planned]
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
 
 
 def plan_shard(draft: Draft, shard: int, context: Context, session: Session) -> Planned:

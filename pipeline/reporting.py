@@ -12,6 +12,7 @@ from pipeline.advice import ADVICE
 from pipeline.job import row_key
 from pipeline.ledger_pacing import slowed_of
 from pipeline.model import UNDELIVERED, BatchState, Column, Extent, Outcome, RunStatus
+from pipeline.outcome_files import OutcomeFiles, noted
 from pipeline.rejects import REJECT_COLUMNS
 from pipeline.samples import Samples
 from pipeline.stages.batch import OPT_OUT_PHASE
@@ -65,19 +66,20 @@ def write(run: Run, status: RunStatus | None) -> Summary:
     """All files of the report. `status` None: the run came to its end, and its outcomes say how."""
     found = _gathering(run)
     batches = run.ledger.batches(run.folder.run_id)
-    frames = []
-    for shard, (records, items) in enumerate(_shards(run)):
-        settled = settle_items(items, batches, shard)
-        outcomes = settle(records, settled, shard)
-        applied = settled.filter(pl.col(Column.OUTCOME).is_in(APPLIED)).select(row_key(run.job))
-        effective = items.join(applied, on=row_key(run.job), how="semi")
-        found.add(outcomes, effective, run.job)
-        found.samples.add(effective if batches else items)
-        frames.append(_for_people(outcomes, run.job))
-    whole = pl.concat(frames).sort("record")
-    run.folder.write_parquet(run.folder.path / "outcomes.parquet", whole)
-    run.folder.write_csv("outcomes.csv", whole.with_columns(_flat(pl.col("withheld")).replace("", None)))
-    _write_rejects(run, whole)
+    exceptional = []
+    with OutcomeFiles(run.folder, run.manifest.read, run.manifest.shards) as files:
+        for shard, (records, items) in enumerate(_shards(run)):
+            settled = settle_items(items, batches, shard)
+            outcomes = settle(records, settled, shard)
+            applied = settled.filter(pl.col(Column.OUTCOME).is_in(APPLIED)).select(row_key(run.job))
+            effective = items.join(applied, on=row_key(run.job), how="semi")
+            found.add(outcomes, effective, run.job)
+            found.samples.add(effective if batches else items)
+            shown = _for_people(outcomes, run.job)
+            files.add(shown)
+            exceptional.append(noted(shown, [*map(str, UNDELIVERED), Outcome.SUPERSEDED]))
+        files.write(_flat(pl.col("withheld")))
+    _write_rejects(run, pl.concat(exceptional).sort("record"))
     stopped = status in {RunStatus.STOPPED, RunStatus.INTERRUPTED}
     honest = status if stopped and status else found.tally.status()
     return _finish(run, found, honest, modified_count(batches.values()))

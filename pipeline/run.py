@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pipeline import (
@@ -157,10 +156,7 @@ def _plan(request: Request, subject: Subject, context: Context, ledger: Ledger, 
     perform = context.perform
     draft = perform("open the export", lambda: planning.draft(request, subject, context, ledger.knows))
     count = perform("read", lambda: planning.read(draft, context))
-    shards = []
-    for shard in range(draft.shards):
-        step = partial(planning.plan_shard, draft, shard, context, session)
-        shards.append(perform(f"plan shard {shard + 1} of {draft.shards}", step))
+    shards = planning.plan_shards(draft, context, session)
     planning.require_complete(draft, count, shards)
     history = ledger.history(subject.job.destination, subject.job.account, subject.job.mapping)
     manifest = perform("guard", lambda: sealing.seal(draft, shards, history, session))

@@ -143,7 +143,7 @@ class RunFolder:
         """`records` or `items` of a shard."""
         return self.path / "plan" / f"{kind}-{shard:04d}.parquet"
 
-    def write_parquet(self, path: Path, frame: pl.DataFrame) -> None:
+    def write_parquet(self, path: Path, frame: pl.DataFrame, row_group_size: int | None = None) -> None:
         """Writes a frame so that the file is whole or absent."""
         from polars.exceptions import PolarsError
 
@@ -151,7 +151,7 @@ class RunFolder:
             path.parent.mkdir(mode=FOLDER_MODE, exist_ok=True, parents=True)
             temporary = path.with_suffix(".tmp")
             try:
-                frame.write_parquet(temporary, compression="zstd", compression_level=1)
+                frame.write_parquet(temporary, compression="zstd", compression_level=1, row_group_size=row_group_size)
             except PolarsError as error:  # a full disk, in polars' words
                 raise OSError(str(error)) from error
             temporary.chmod(FILE_MODE)

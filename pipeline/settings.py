@@ -38,6 +38,8 @@ class Settings(BaseSettings):
     """How often one request is tried while the destination gives no usable answer."""
     consent_sync_max_shard_records: Annotated[int, Field(ge=1)] = 10_000_000
     """Records that are planned at once, at some 2 GB of memory for a million; an export with more is refused."""
+    consent_sync_memory_mib: Annotated[int, Field(ge=512)] = 1024
+    """Memory that a run may take, in MiB: larger exports are divided into shards."""
     consent_sync_opt_out_limit_days: int = 10
     """Business days within which an opt-out must have reached the destination."""
 
@@ -110,6 +112,11 @@ class Settings(BaseSettings):
             return getpass.getuser()
         except (OSError, KeyError):  # a container's user has no name
             return f"uid {os.getuid()}"
+
+    @property
+    def memory_bytes(self) -> int:
+        """Memory that a run may take."""
+        return self.consent_sync_memory_mib * 1024 * 1024
 
     @property
     def database_url(self) -> str | None:

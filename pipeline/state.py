@@ -7,7 +7,7 @@ something was sent since and not confirmed: the row still witnesses an opt-out, 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-BUCKETS: Final = 16
+BUCKETS: Final = 64
+"""A power of two: as many shards as an export is divided into at most."""
 BUCKET: Final = "bucket"
 TOLD_RUN: Final = "told_run"
 TOLD_AT: Final = "told_at"
@@ -72,16 +73,17 @@ class State:
         shaken = pl.col(Column.IDENTITY).is_in(doubtful.cast(pl.String).to_list())
         before = before.with_columns(pl.when(~shaken).then(pl.col(TOLD_RUN)).alias(TOLD_RUN))
         merged = merge(before, told, gone)
+        written: dict[str, Any] = {"partition_by": [BUCKET], "writer_properties": delta.packed([Column.IDENTITY])}
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             if not delta.exists(self.path):
-                write_deltalake(str(self.path), merged, partition_by=[BUCKET], mode="append")
+                write_deltalake(str(self.path), merged, mode="append", **written)
                 return
             numbers = ", ".join(map(str, touched))
             write_deltalake(
                 str(self.path),
                 merged,
-                partition_by=[BUCKET],
+                **written,
                 mode="overwrite",
                 predicate=f"{BUCKET} IN ({numbers})",
                 schema_mode="merge",
@@ -95,6 +97,8 @@ class State:
 
 def merge(before: pl.DataFrame, told: pl.DataFrame, gone: pl.Series) -> pl.DataFrame:
     """The rows of the touched partitions after a run. `afresh` contacts are new: nobody told them anything before."""
+    if before.is_empty():
+        return pl.concat([before, told.drop("afresh")], how="diagonal")
     left = pl.col(Column.IDENTITY).is_in(
         [*gone.to_list(), *told.filter("afresh").get_column(Column.IDENTITY).to_list()]
     )
@@ -117,8 +121,6 @@ def _without_contradictions(rows: pl.DataFrame, told: pl.DataFrame) -> pl.DataFr
     """Nobody knows what became of an opt-out where an overlapping target was opted in since, or the other way round."""
     statuses = [c for c in rows.columns if c.startswith("consent:") and not c.endswith("@at")]
     new = [c for c in statuses if c in told.columns]
-    now = told.select(Column.IDENTITY, *(pl.col(c).alias(f"{c}@now") for c in new))
-    joined = rows.join(now, on=Column.IDENTITY, how="left", maintain_order="left")
     doubts = {
         c: pl.any_horizontal(
             pl.col(f"{n}@now").is_not_null() & (is_opt_out(pl.col(n)) != _forbids(pl.col(c))) & pl.col(c).is_not_null()
@@ -128,6 +130,10 @@ def _without_contradictions(rows: pl.DataFrame, told: pl.DataFrame) -> pl.DataFr
         for c in statuses
         if any(_overlap(n, c) for n in new)
     }
+    if not doubts:
+        return rows
+    now = told.select(Column.IDENTITY, *(pl.col(c).alias(f"{c}@now") for c in new))
+    joined = rows.join(now, on=Column.IDENTITY, how="left", maintain_order="left")
     said = {c: pl.col(f"{c}@now").is_not_null() if c in new else pl.lit(value=False) for c in doubts}
     cleared = [pl.when(said[c] | ~doubt).then(pl.col(c)).alias(c) for c, doubt in doubts.items()]
     return joined.with_columns(cleared).select(rows.columns)

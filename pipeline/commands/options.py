@@ -21,6 +21,12 @@ RunArgument = Annotated[
 ExportOption = Annotated[Path, typer.Option("--export", metavar="FILE", help="The export.")]
 MaybeExportOption = Annotated[Path | None, typer.Option("--export", metavar="FILE", help="Compare with this export.")]
 FullOption = Annotated[bool, typer.Option("--full", help="Send also what the state calls unchanged.")]
+MemoryOption = Annotated[
+    int | None,
+    typer.Option(
+        "--memory", metavar="MIB", min=512, help="Memory that a run may take [CONSENT_SYNC_MEMORY_MIB, 1024]."
+    ),
+]
 HomeOption = Annotated[
     Path | None,
     typer.Option("--home", metavar="DIR", help="Where runs and state live [CONSENT_SYNC_HOME, .consent-sync]."),
@@ -37,26 +43,33 @@ def print_json(document: Any) -> None:
     typer.echo(json.dumps(document, indent=2, ensure_ascii=False))
 
 
-def context_of(home: Path | None, **more: Any) -> Context:
+def context_of(home: Path | None, memory: int | None = None, **more: Any) -> Context:
     """Settings from the environment, and where runs and state live."""
     from pipeline.context import Context
     from pipeline.settings import Settings
     from pipeline.transport import Patience
 
     settings = Settings.load()
+    if memory is not None:
+        settings = settings.model_copy(update={"consent_sync_memory_mib": memory})
     patience = Patience(attempts=settings.consent_sync_attempts)
     return Context(settings=settings, home=home or settings.consent_sync_home, patience=patience, **more)
 
 
 def carry_out(
-    command: Callable[[Context], Result], home: Path | None, *, as_json: bool, show_addresses: bool = False
+    command: Callable[[Context], Result],
+    home: Path | None,
+    *,
+    as_json: bool,
+    show_addresses: bool = False,
+    memory: int | None = None,
 ) -> NoReturn:
     """Runs a command of the chain with progress and signals, prints what it came to, and exits with its code."""
     from pipeline import console
     from pipeline.signals import stopping
 
     with console.progress() as progress, stopping() as stop:
-        result = command(context_of(home, progress=progress, stop=stop, show_addresses=show_addresses))
+        result = command(context_of(home, memory, progress=progress, stop=stop, show_addresses=show_addresses))
     if as_json:
         print_json(result.summary.document())
     console.show(result, to_stderr=as_json)

@@ -13,6 +13,7 @@ from pipeline.commands.options import (
     HomeOption,
     JsonOption,
     MappingArgument,
+    MemoryOption,
     RunArgument,
     carry_out,
 )
@@ -22,10 +23,11 @@ if TYPE_CHECKING:
     from pipeline.context import Context
 
 
-def plan(
+def plan(  # noqa: PLR0913, PLR0917 - its options
     mapping: MappingArgument,
     export: ExportOption,
     full: FullOption = False,
+    memory: MemoryOption = None,
     home: HomeOption = None,
     show_addresses: AddressesOption = False,
     as_json: JsonOption = False,
@@ -37,7 +39,7 @@ def plan(
     def planned(context: Context) -> Result:
         return run.plan(Request(mapping, export, full), context)
 
-    carry_out(planned, home, as_json=as_json, show_addresses=show_addresses)
+    carry_out(planned, home, as_json=as_json, show_addresses=show_addresses, memory=memory)
 
 
 def apply(
@@ -63,6 +65,7 @@ def sync(
     mapping: MappingArgument,
     export: ExportOption,
     full: FullOption = False,
+    memory: MemoryOption = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -70,7 +73,7 @@ def sync(
     from pipeline import run
     from pipeline.context import Request
 
-    carry_out(lambda context: run.sync(Request(mapping, export, full), context), home, as_json=as_json)
+    carry_out(lambda context: run.sync(Request(mapping, export, full), context), home, as_json=as_json, memory=memory)
 
 
 def resume(run_id: RunArgument, home: HomeOption = None, as_json: JsonOption = False) -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from pipeline.carried_out import Run
 
-MOST: Final = 200_000
+MOST: Final = 100_000
 """Items whose rows are one block: what is in memory at once, twice, as one is made while another is written."""
 
 

@@ -1,0 +1,33 @@
+"""How an export is divided, so that a run stays within the memory that it is given, however large the export is."""
+
+from __future__ import annotations
+
+import os
+from typing import Final
+
+AT_REST_BYTES: Final = 320 * 1024 * 1024
+"""What a run takes whatever the export: the interpreter, its packages, and what is read before it is divided."""
+PLANNED_BYTES_PER_BYTE: Final = 20
+"""What it takes to plan a byte of an export: its columns, what is made of them, and the wire JSON."""
+MOST_PLANNERS: Final = 4
+"""Shards planned at once, even where there are more processors: each expression uses several by itself."""
+
+
+def planners() -> int:
+    """How many shards are planned at once."""
+    return min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, MOST_PLANNERS)
+
+
+def shards_of(export_bytes: int, memory_bytes: int, most: int) -> int:
+    """Into how many shards an export of that size is divided: a power of two, at most `most`, one if it fits.
+
+    A run cannot do with less than AT_REST_BYTES; where the memory is hardly more, the shards are as small as can be.
+    """
+    room = max(1, memory_bytes - AT_REST_BYTES)
+    needed = export_bytes * PLANNED_BYTES_PER_BYTE
+    if needed <= room:
+        return 1
+    shards = 2
+    while shards < most and needed * min(planners(), shards) > shards * room:
+        shards *= 2
+    return shards

@@ -1,0 +1,72 @@
+"""How an export is divided for a budget of memory."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import polars as pl
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline import dividing, memory, outcome_files
+from pipeline.outcome_files import OutcomeFiles
+from pipeline.run_folder import RunFolder
+from pipeline.state import BUCKETS
+from tests.delivery.world import contacts_of, rows_of
+from tests.jobs import NOW
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pytest
+
+    from tests.delivery.world import World
+
+pytest_plugins = ["tests.delivery.fixtures"]
+
+MIB = 1024 * 1024
+
+
+@given(st.integers(0, 1 << 40), st.integers(0, 1 << 36))
+def test_what_is_planned_at_once_fits_the_memory(export_bytes: int, memory_bytes: int) -> None:
+    """Shards are a power of two, no more than there are partitions, and small enough wherever that is possible."""
+    shards = memory.shards_of(export_bytes, memory_bytes, BUCKETS)
+    assert shards in {2**power for power in range(7)}
+    at_once = min(memory.planners(), shards) * export_bytes * memory.PLANNED_BYTES_PER_BYTE / shards
+    assert shards == BUCKETS or at_once <= max(1, memory_bytes - memory.AT_REST_BYTES)
+
+
+def test_an_export_that_fits_is_one_shard() -> None:
+    """Dividing costs something, so small exports are not; a larger budget divides less."""
+    assert memory.shards_of(10 * MIB, 1024 * MIB, BUCKETS) == 1
+    assert memory.shards_of(200 * MIB, 1024 * MIB, BUCKETS) > memory.shards_of(200 * MIB, 8192 * MIB, BUCKETS)
+
+
+def test_a_run_in_shards_comes_to_what_a_whole_one_comes_to(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shards that are planned at the same time, and merged by record, give the same outcomes; then nothing changes."""
+    world.seed(contacts_of(40))
+    mapping, export = world.mapping(), world.export(rows_of(40))
+    monkeypatch.setattr(dividing, "GATHERED", 10)
+    monkeypatch.setattr(outcome_files, "MERGED", 7)
+    monkeypatch.setattr(memory, "PLANNED_BYTES_PER_BYTE", 5 * 10**5)
+    first = world.sync(mapping, export)
+    assert first.summary.rows.updated == 40
+    outcomes = pl.read_parquet(f"{first.summary.run_dir}/outcomes.parquet")
+    assert outcomes.get_column("record").to_list() == list(range(1, 41))
+    assert outcomes.get_column("shard").n_unique() > 1
+    assert pl.read_csv(f"{first.summary.run_dir}/outcomes.csv").get_column("record").to_list() == list(range(1, 41))
+    second = world.sync(mapping, export)
+    assert (second.summary.rows.unchanged, second.summary.requests.sent) == (40, 1)
+
+
+def test_an_export_without_records_has_outcomes_without_rows(tmp_path: Path) -> None:
+    """The files are there all the same, with their columns."""
+    folder = RunFolder.create(tmp_path, "m", NOW)
+    nothing = pl.DataFrame(schema={"record": pl.Int64, "withheld": pl.List(pl.String)})
+    with OutcomeFiles(folder, 0, 2) as files:
+        files.add(nothing)
+        files.add(nothing)
+        files.write(pl.col("withheld").list.join(" "))
+    assert pl.read_parquet(folder.path / "outcomes.parquet").columns == nothing.columns
+    assert (folder.path / "outcomes.csv").read_text() == "record,withheld\n"
+    assert not (folder.path / "outcomes.tmp").exists()
