@@ -207,14 +207,14 @@ class Ledger:
             given = sa.select(LINKS).where(LINKS.c.run_id == run_id).order_by(LINKS.c.id)
             for row in connection.execute(given).mappings():
                 links.setdefault((row["shard"], row["batch"]), {})[row["record"]] = row["link"]
-            rows = connection.execute(sa.select(BATCHES).where(BATCHES.c.run_id == run_id)).mappings()
+            of = BATCHES.c
+            wanted = sa.select(of.shard, of.batch, of.state, of.attempts, of.expected, of.reported, of.exceptional)
+            rows = connection.execute(wanted.where(of.run_id == run_id)).tuples()
             return {
-                (key := (row["shard"], row["batch"])): BatchRow(
-                    *(row["state"], row["attempts"], row["expected"], row["reported"]),
-                    exceptional(row["exceptional"]),
-                    links.get(key, {}),
+                (shard, batch): BatchRow(
+                    state, attempts, expected, reported, exceptional(said), links.get((shard, batch), {})
                 )
-                for row in rows
+                for shard, batch, state, attempts, expected, reported, said in rows
             }
 
     def requests(self, run_id: str) -> list[dict[str, Any]]:

@@ -97,6 +97,8 @@ def request_rows(run_id: str, attempts: Iterable[Attempt], key: BatchKey | None)
 
 
 def exceptional(text: str) -> tuple[Exceptional, ...]:
+    if text == "[]":  # as for nearly all batches
+        return ()
     return tuple(
         Exceptional(record, Outcome(outcome) if outcome else None, Reason(reason), message)
         for record, outcome, reason, message in json.loads(text)
