@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
 PORT ?= 8765
+SIZES ?= 100000 1000000
 SEEDS := $(patsubst %,sample_data/%.json,acoustic_connect ivvy wix)
 export DO_NOT_TRACK := 1
 
@@ -38,8 +39,8 @@ check: $(READY) ## Lint, types, formatting
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
 
-bench: $(READY) ## Measure speed and memory against baselines
-	@$(BIN)/python -m tests.benchmarks
+bench: $(READY) ## Measure speed and memory against baselines (SIZES="100000 1000000 10000000")
+	@$(BIN)/python -m tests.benchmarks --sizes $(SIZES) --out docs/benchmarks.json
 
 sandbox: $(READY) ## Serve the emulated destinations on 127.0.0.1:8765 (PORT=...)
 	@$(BIN)/consent-sync sandbox --port $(PORT) $(SEEDS:%=--data %)

@@ -1,4 +1,4 @@
-"""`python -m tests.benchmarks [--records N] [--rounds N] [--only CASE ...] [--out FILE]` measures and shows a table."""
+"""`python -m tests.benchmarks [--sizes N ...] [--rounds N] [--only CASE ...] [--out FILE]` measures, shows a table."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import results
+from . import peers, plot, results
 from .cases import CASES, PACKAGE, Course, chosen
 from .measuring import python, run, serving
 
@@ -41,27 +41,33 @@ class Exports:
 def main() -> None:
     """Measures the chosen cases one after the other, each in processes of its own on 127.0.0.1."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=main.__doc__)
-    parser.add_argument("--records", type=int, default=1_000_000, help="records of the export [1000000]")
+    parser.add_argument("--sizes", type=int, nargs="*", default=[1_000_000], help="records of the exports [1000000]")
     parser.add_argument("--rounds", type=int, default=1, help="the best of so many rounds counts [1]")
     parser.add_argument("--only", nargs="*", default=[], metavar="CASE", help=", ".join(case.name for case in CASES))
     parser.add_argument("--limit", type=float, default=1200, metavar="SECONDS", help="longest time of one case [1200]")
-    parser.add_argument("--out", type=Path, metavar="FILE", help="write JSON there, and the table beside it as .md")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="write JSON there, and beside it .md and .svg")
     given = parser.parse_args()
     try:
         cases = chosen(given.only)
     except ValueError as error:
         parser.error(str(error))
-    exports = _exports(given.records)
+    figures: list[Figure] = []
     try:
-        figures = results.best(f for _ in range(given.rounds) for f in _round(cases, exports, given.limit))
+        interpreter = peers.interpreter() if any(case.needs_peers for case in cases) else Path(sys.executable)
+        for records in given.sizes:
+            exports, some = _exports(records), [case for case in cases if records <= (case.most or records)]
+            rounds = (_round(some, exports, interpreter, given.limit) for _ in range(given.rounds))
+            figures += results.best(figure for one in rounds for figure in one)
     except ContestantFailed as failure:
         sys.exit(str(failure))
     table = results.markdown(figures)
-    sys.stdout.write(f"{given.records:,} records\n\n{table}")
+    sys.stdout.write(table)
     if given.out is not None:
-        document = results.document(figures, _about(given.records, given.rounds))
+        document = results.document(figures, _about(given.sizes, given.rounds))
+        given.out.parent.mkdir(exist_ok=True)
         given.out.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
         given.out.with_suffix(".md").write_text(table, encoding="utf-8")
+        given.out.with_suffix(".svg").write_text(plot.svg(figures), encoding="utf-8")
 
 
 def _exports(records: int) -> Exports:
@@ -78,13 +84,13 @@ def _exports(records: int) -> Exports:
     return Exports(records, *paths)
 
 
-def _round(cases: Sequence[Case], exports: Exports, limit_seconds: float) -> Iterator[Figure]:
+def _round(cases: Sequence[Case], exports: Exports, interpreter: Path, limit_seconds: float) -> Iterator[Figure]:
     with tempfile.TemporaryDirectory(prefix="consent-sync-benchmark-") as work:
         for case in cases:
             _say(case.name)
             load = os.getloadavg()[0]
             with serving(python(f"{PACKAGE}.sink")) as sink:
-                course = Course(exports.tonight, exports.next_night, sink.url, Path(work))
+                course = Course(exports.tonight, exports.next_night, sink.url, Path(work), interpreter)
                 output = Path(work) / f"{case.name}.json"
                 settings = {"ACOUSTIC_CONNECT_URL": sink.url, "ACOUSTIC_CONNECT_API_KEY": "benchmark"}
                 usage = run(case.command(course), output, limit_seconds, settings)
@@ -123,10 +129,10 @@ def _require_done(case: Case, figure: Figure, usage: Usage, output: Path) -> Non
         raise ContestantFailed(f"{case.name}: the sink has received {figure.rows_received} rows")
 
 
-def _about(records: int, rounds: int) -> dict[str, Any]:
+def _about(sizes: list[int], rounds: int) -> dict[str, Any]:
     packages = ("polars", "pyarrow", "httpx", "phonenumbers", "deltalake", "sqlalchemy")
     return {
-        "records": records,
+        "sizes": sizes,
         "rounds": rounds,
         "processors": os.cpu_count(),
         "machine": platform.machine(),

@@ -27,6 +27,8 @@ class Course:
     url: str
     work: Path
     """An empty folder for the cases of one round."""
+    peers: Path
+    """The interpreter of the environment that other tools live in."""
 
     @property
     def home(self) -> str:
@@ -47,18 +49,26 @@ class Case:
     sends: bool = True
     """Whether the sink must have received rows when it is over."""
     exit_codes: tuple[int, ...] = (0,)
+    most: int | None = None
+    """It is not measured with more records: it would take all of the memory, or an hour."""
+    needs_peers: bool = False
 
 
 def _product(command: str, course: Course, export: Path, home: str) -> list[str]:
     return python("pipeline", command, str(MAPPING), "--export", str(export), "--home", home, "--json")
 
 
+def _peer(module: str, course: Course) -> list[str]:
+    return [str(course.peers), "-m", f"{PACKAGE}.{module}", str(course.export), course.url]
+
+
 def _plain(course: Course, threads: int) -> list[str]:
     return python(f"{PACKAGE}.plain", str(course.export), course.url, "--threads", str(threads))
 
 
+MILLION: Final = 1_000_000
 CASES: Final = (
-    Case("floor-plan", "plan", "floor", lambda c: python(f"{PACKAGE}.floor", str(c.export)), sends=False),
+    Case("floor-plan", "plan", "floor", lambda c: python(f"{PACKAGE}.floor", str(c.export)), sends=False, most=MILLION),
     Case(
         "product-plan",
         "plan",
@@ -67,10 +77,21 @@ CASES: Final = (
         sends=False,
         exit_codes=SETTLED,
     ),
-    Case("floor-sync", "sync", "floor", lambda c: python(f"{PACKAGE}.floor", str(c.export), c.url)),
+    Case("floor-sync", "sync", "floor", lambda c: python(f"{PACKAGE}.floor", str(c.export), c.url), most=MILLION),
     Case("product-sync", "sync", "product", lambda c: _product("sync", c, c.export, c.home), exit_codes=SETTLED),
-    Case("plain-sync", "sync", "plain script", lambda c: _plain(c, 1)),
-    Case("plain-sync-4", "sync", "plain script, 4 threads", lambda c: _plain(c, 4)),
+    Case("plain-sync", "sync", "plain script", lambda c: _plain(c, 1), most=MILLION),
+    Case("plain-sync-4", "sync", "plain script, 4 threads", lambda c: _plain(c, 4), most=MILLION),
+    Case("dlt-sync", "sync", "dlt", lambda c: _peer("dlt_sync", c), most=MILLION, needs_peers=True),
+    Case("singer-sync", "sync", "Singer SDK", lambda c: _peer("singer_sync", c), most=MILLION, needs_peers=True),
+    Case(
+        "product-report",
+        "report",
+        "product",
+        lambda c: python("pipeline", "report", "latest", "--home", c.home, "--json"),
+        after="product-sync",
+        sends=False,
+        exit_codes=SETTLED,
+    ),
     Case(
         "product-nightly",
         "nightly",
@@ -78,6 +99,16 @@ CASES: Final = (
         lambda c: _product("sync", c, c.changed_export, c.home),
         after="product-sync",
         exit_codes=SETTLED,
+    ),
+    Case(
+        "product-verify",
+        "verify",
+        "product",
+        lambda c: _product("verify", c, c.changed_export, c.home),
+        after="product-sync",
+        sends=False,
+        exit_codes=SETTLED,
+        most=MILLION,
     ),
 )
 

@@ -12,6 +12,7 @@ FLOOR: Final = "floor"
 PRODUCT: Final = "product"
 MEASURES: Final = ("clock", "cpu")
 HEADER: Final = (
+    "records",
     "task",
     "contestant",
     "seconds",
@@ -23,6 +24,8 @@ HEADER: Final = (
     "x product",
     "x product (CPU)",
 )
+TEXTS: Final = (1, 2)
+"""Columns of words; the others are of numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +55,11 @@ class Figure:
 
 def best(rounds: Iterable[Figure]) -> list[Figure]:
     """The fastest round of each case, in the order of the first round."""
-    fastest: dict[str, Figure] = {}
+    fastest: dict[tuple[int, str], Figure] = {}
     for figure in rounds:
-        if figure.case not in fastest or figure.seconds < fastest[figure.case].seconds:
-            fastest[figure.case] = figure
+        key = (figure.records, figure.case)
+        if key not in fastest or figure.seconds < fastest[key].seconds:
+            fastest[key] = figure
     return list(fastest.values())
 
 
@@ -64,7 +68,8 @@ def ratios(figure: Figure, contestant: str, figures: Sequence[Figure]) -> tuple[
 
     None for itself, or where it was not measured.
     """
-    other = next((f for f in figures if f.task == figure.task and f.contestant == contestant), None)
+    same = (figure.records, figure.task, contestant)
+    other = next((f for f in figures if (f.records, f.task, f.contestant) == same), None)
     if other is None or other is figure:
         return None, None
     return figure.seconds / other.seconds, figure.cpu_seconds / other.cpu_seconds
@@ -88,7 +93,7 @@ def markdown(figures: Sequence[Figure]) -> str:
     """A table for people and for the README; columns are padded, so that it reads well as plain text too."""
     rows = [HEADER, *(_cells(figure, figures) for figure in figures)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(HEADER))]
-    rule = tuple("-" * width if column < 2 else "-" * (width - 1) + ":" for column, width in enumerate(widths))
+    rule = tuple("-" * width if column in TEXTS else "-" * (width - 1) + ":" for column, width in enumerate(widths))
     lines = ["| " + " | ".join(_padded(row, widths)) + " |" for row in (HEADER, rule, *rows[1:])]
     return "\n".join(lines) + "\n"
 
@@ -96,6 +101,7 @@ def markdown(figures: Sequence[Figure]) -> str:
 def _cells(figure: Figure, figures: Sequence[Figure]) -> tuple[str, ...]:
     times = [value for contestant in (FLOOR, PRODUCT) for value in ratios(figure, contestant, figures)]
     return (
+        f"{figure.records:,}",
         figure.task,
         figure.contestant,
         f"{figure.seconds:.1f}",
@@ -107,4 +113,4 @@ def _cells(figure: Figure, figures: Sequence[Figure]) -> tuple[str, ...]:
 
 
 def _padded(cells: Sequence[str], widths: Sequence[int]) -> list[str]:
-    return [c.ljust(w) if n < 2 else c.rjust(w) for n, (c, w) in enumerate(zip(cells, widths, strict=True))]
+    return [c.ljust(w) if n in TEXTS else c.rjust(w) for n, (c, w) in enumerate(zip(cells, widths, strict=True))]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import polars as pl
 import pytest
 
-from . import cases, exports, floor, plain, results
+from . import cases, exports, floor, plain, plot, results
 from .measuring import python, run, serving
 from .results import Figure
 
@@ -107,3 +109,19 @@ def test_an_unknown_case_is_refused() -> None:
     """A misspelt name must not measure everything."""
     with pytest.raises(ValueError, match="known: floor-plan"):
         cases.chosen(["flor-plan"])
+
+
+def test_figures_of_other_sizes_are_not_compared() -> None:
+    """A ratio is of the same task with the same number of records."""
+    large = replace(figure("floor", 20.0), records=10_000)
+    assert results.ratios(figure("product", 5.0), results.FLOOR, [large]) == (None, None)
+    assert len(results.best([large, figure("floor", 2.0)])) == 2
+
+
+def test_the_drawing_has_a_bar_for_every_figure() -> None:
+    """Longest is the slowest of a task; the text says seconds and memory."""
+    drawn = plot.svg([figure("floor", 2.0), figure("product", 5.0)])
+    lengths = [float(length) for length in re.findall(r'<rect x="\d+" y="\d+" width="([\d.]+)"', drawn)]
+    assert lengths == [plot.BAR * 2 / 5, plot.BAR]
+    assert "sync, 1,000 records" in drawn
+    assert "5.0 s, 0 MB" in drawn
