@@ -139,3 +139,4 @@ def record(run: Run) -> None:
             facts = told(items, settled, decided, run.job, by)
             state.write(facts.rows, facts.gone, facts.doubtful)
             run.context.progress("record", shard + 1, run.manifest.shards)
+    state.tidy()

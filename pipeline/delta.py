@@ -9,6 +9,7 @@ from pipeline.errors import StorageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from datetime import datetime
     from pathlib import Path
 
     import polars as pl
@@ -31,11 +32,19 @@ def exists(path: Path) -> bool:
     return (path / LOG).is_dir()
 
 
-def scan(path: Path) -> pl.LazyFrame:
-    """The table as it is. Collect within `using`."""
+def scan(path: Path, as_of: datetime | None = None) -> pl.LazyFrame:
+    """The table as it is, or as it was at a time. Collect within `using`."""
     import polars as pl
 
-    return pl.scan_delta(str(path))
+    return pl.scan_delta(str(path), version=as_of)
+
+
+def tidy(path: Path, days: int) -> None:
+    """Removes files that no version of the last days has."""
+    from deltalake import DeltaTable
+
+    with using(path):
+        DeltaTable(str(path)).vacuum(retention_hours=days * 24, enforce_retention_duration=False, dry_run=False)
 
 
 def append(

@@ -19,10 +19,13 @@ from pipeline.stages.precedence import is_opt_out
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
     from pathlib import Path
 
 BUCKETS: Final = 64
 """A power of two: as many shards as an export is divided into at most."""
+HISTORY_DAYS: Final = 30
+"""As long as a Delta table keeps its log: so long back its versions can be read."""
 BUCKET: Final = "bucket"
 TOLD_RUN: Final = "told_run"
 TOLD_AT: Final = "told_at"
@@ -47,12 +50,20 @@ class State:
     def __init__(self, home: Path, destination: str, account: str) -> None:
         self.path = home / "state" / lock.name_of(destination, account)
 
-    def read(self, buckets: Sequence[int]) -> pl.DataFrame:
-        """All rows of the partitions; empty where nothing was told yet."""
+    def read(self, buckets: Sequence[int], as_of: datetime | None = None) -> pl.DataFrame:
+        """All rows of the partitions; empty where nothing was told yet. `as_of`: as they were at a time, not long ago.
+
+        Raises StorageError for a time before the first row, or so long ago that its files are gone.
+        """
         if not delta.exists(self.path):
             return SCHEMA.to_frame()
         with delta.using(self.path):
-            return delta.scan(self.path).filter(pl.col(BUCKET).is_in(list(buckets))).collect()
+            return delta.scan(self.path, as_of).filter(pl.col(BUCKET).is_in(list(buckets))).collect()
+
+    def tidy(self) -> None:
+        """Lets go of what was believed before HISTORY_DAYS."""
+        if delta.exists(self.path):
+            delta.tidy(self.path, HISTORY_DAYS)
 
     def write(self, told: pl.DataFrame, gone: pl.Series, doubtful: pl.Series) -> None:
         """Puts what contacts were told over what they were told before; a null says nothing.

@@ -205,3 +205,33 @@ def test_what_contradicts_an_overlapping_target_is_forgotten(state: State) -> No
     for told, kept in (("OPT_OUT", "OPT_OUT"), ("OPT_IN", None)):
         state.write(group.with_columns(pl.lit(told).alias("consent:group:g")), gone(), gone())
         assert rows_of(state)["1"]["consent:EMAIL"] == kept
+
+
+def test_what_was_believed_at_a_time_can_be_read(state: State) -> None:
+    """An earlier version is found by its time; before the first there is none."""
+    state.write(telling(email="OPT_IN"), gone(), gone())
+    between = datetime.now(UTC)
+    state.write(telling(email="OPT_OUT", run="run-2"), gone(), gone())
+    state.tidy()
+    [then], [now] = state.read(ALL, as_of=between).to_dicts(), state.read(ALL).to_dicts()
+    assert (then["consent:EMAIL"], now["consent:EMAIL"]) == ("OPT_IN", "OPT_OUT")
+
+
+def test_what_no_version_of_the_last_days_has_is_let_go_of(state: State, monkeypatch: pytest.MonkeyPatch) -> None:
+    """History is kept for a time; the table itself stays whole."""
+    monkeypatch.setattr("pipeline.state.HISTORY_DAYS", 0)
+    state.write(telling(email="OPT_IN"), gone(), gone())
+    state.write(telling(email="OPT_OUT", run="run-2"), gone(), gone())
+    assert len(list(state.path.rglob("*.parquet"))) == 2
+    state.tidy()
+    assert len(list(state.path.rglob("*.parquet"))) == 1
+    assert rows_of(state)["1"]["consent:EMAIL"] == "OPT_OUT"
+
+
+def test_only_partitions_of_contacts_that_were_told_something_are_written(state: State) -> None:
+    """The others keep their files, so a night costs what has changed."""
+    state.write(pl.concat([telling(str(number), email="OPT_IN") for number in range(30)]), gone(), gone())
+    before = {path.name for path in state.path.rglob("*.parquet")}
+    state.write(telling("3", email="OPT_OUT", run="run-2"), gone(), gone())
+    assert len({path.name for path in state.path.rglob("*.parquet")} - before) == 1
+    assert len(state.read(ALL)) == 30
