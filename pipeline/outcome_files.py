@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
     from pipeline.run_folder import RunFolder
 
-MERGED: Final = 400_000
+MERGED: Final = 300_000
 """Records that are merged at once."""
-GROUP: Final = 8192
+GROUP: Final = 2048
 """Rows that are found or passed over together when a stretch of records is looked for in a shard's outcomes."""
 
 

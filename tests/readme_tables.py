@@ -27,7 +27,8 @@ WHY: Final = {
     "email-validator": "judges the addresses that a fast expression cannot settle",
     "fastapi": "Prefect's server; newer ones break it, so the range is ours to keep",
     "graphql-core": "the sandbox executes the vendor's schema with it",
-    "httpx": "requests, with connection pools and time limits",
+    "h11": "HTTP/1.1 on one kept-alive connection a thread, as httpx speaks it",
+    "httpx": "requests, answers and errors; proxies and signed requests",
     "jinja2": "the report page",
     "markupsafe": "escapes what the report shows",
     "phonenumbers": "the rules of every country's phone numbers",
@@ -51,6 +52,7 @@ DEFAULTS: Final = {
     "consent_sync_database_url": "SQLite in the home",
     "consent_sync_attempts": "6",
     "consent_sync_max_shard_records": "10,000,000",
+    "consent_sync_memory_mib": "1024",
     "consent_sync_operator": "the system's user",
     "consent_sync_opt_out_limit_days": "10",
 }
@@ -67,6 +69,7 @@ MEANING: Final = {
     "consent_sync_database_url": "the ledger's database",
     "consent_sync_attempts": "how often one request is tried while the destination gives no usable answer",
     "consent_sync_max_shard_records": "records that are planned at once, see [limits](#limits)",
+    "consent_sync_memory_mib": "memory that a run may take, in MiB: larger exports are divided, see [memory](#memory)",
     "consent_sync_operator": "who runs it, as the evidence names them",
     "consent_sync_opt_out_limit_days": "business days that the law gives an opt-out: 2, 5 or 10",
 }

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from types import MappingProxyType
+from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
@@ -17,7 +17,7 @@ from pipeline.hashing import sha256
 from pipeline.stages.evidence import TOLD
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 SEQUENCE: Final = "sequence"
 BLOCK: Final = "block"
@@ -53,35 +53,67 @@ def seal(rows: pl.DataFrame, head: Head) -> tuple[pl.DataFrame, Head]:
     """The rows as the block that follows `head`, and the head after it."""
     sequence = pl.int_range(head.rows + 1, head.rows + 1 + pl.len(), dtype=pl.Int64).alias(SEQUENCE)
     numbered = rows.with_columns(sequence, pl.lit(head.blocks + 1, pl.Int64).alias(BLOCK))
-    hashed = numbered.with_columns(row_hash(_same_in(numbered)).alias(HASH))
+    hashed = numbered.with_columns(row_hash(Alike.of(numbered)).alias(HASH))
     digest = _begun(head.hash)
     digest.update(_joined(hashed.get_column(HASH)))
     after = Head(head.rows + rows.height, head.blocks + 1, digest.hexdigest())
     return hashed.with_columns(pl.lit(after.hash).alias(BLOCK_HASH)).select(list(CHAIN)), after
 
 
-def row_hash(same: Mapping[str, str] = MappingProxyType({})) -> pl.Expr:
-    """SHA-256 over all columns of a row: each with its length before it, so that no two rows read alike.
+@dataclass(frozen=True, slots=True)
+class Alike:
+    """What is known of the columns of some rows, so that it is not found out, or written, once a row."""
 
-    `same`: columns that are written alike in all rows, and how.
-    """
-    written = [pl.lit(same[n]) if n in same else _written(pl.col(n), kind) for n, kind in _HASHED.items()]
-    return sha256(pl.concat_str(written, separator=","))
+    written: Mapping[str, str] = field(default_factory=dict)
+    """Columns that have one value in all rows, and how it is written."""
+    whole: frozenset[str] = frozenset()
+    """Columns without a null."""
+
+    @classmethod
+    def of(cls, rows: pl.DataFrame) -> Alike:
+        """Most columns of a block have one value, or no null."""
+        columns = pl.col(list(_HASHED))
+        same = rows.select(columns.eq_missing(columns.first()).all()).row(0, named=True)
+        nulls = rows.select(columns.null_count()).row(0, named=True)
+        first = rows.head(1).select(_written(pl.col(n), kind).alias(n) for n, kind in _HASHED.items() if same[n])
+        return cls(
+            first.row(0, named=True) if first.width else {}, frozenset(name for name in _HASHED if not nulls[name])
+        )
 
 
-def _same_in(rows: pl.DataFrame) -> dict[str, str]:
-    """The columns that have one value in all rows, and how it is written: most have, and are written once for all."""
-    are_same = rows.select(pl.col(list(_HASHED)).eq_missing(pl.col(list(_HASHED)).first()).all()).row(0, named=True)
-    first = rows.head(1).select(
-        _written(pl.col(name), kind).alias(name) for name, kind in _HASHED.items() if are_same[name]
-    )
-    return first.row(0, named=True) if first.width else {}
+def row_hash(alike: Alike | None = None) -> pl.Expr:
+    """SHA-256 over all columns of a row: each with its length before it, so that no two rows read alike."""
+    known = alike or Alike()
+    pieces: list[pl.Expr | str] = []
+    for name, kind in _HASHED.items():
+        pieces.append("," if pieces else "")
+        if name in known.written:
+            pieces.append(known.written[name])
+        elif name in known.whole:
+            text = _text(pl.col(name), kind)
+            pieces += [text.str.len_bytes().cast(pl.String), ":", text]
+        else:
+            pieces.append(_written(pl.col(name), kind))
+    return sha256(pl.concat_str(list(_literals(pieces))))
+
+
+def _literals(pieces: Iterable[pl.Expr | str]) -> Iterator[pl.Expr]:
+    """Texts that follow each other as one."""
+    for is_text, some in groupby(pieces, key=lambda piece: isinstance(piece, str)):
+        if is_text:
+            yield pl.lit("".join(str(text) for text in some))
+        else:
+            yield from (piece for piece in some if isinstance(piece, pl.Expr))
 
 
 def _written(column: pl.Expr, kind: pl.DataType) -> pl.Expr:
-    value = column.dt.epoch("us") if isinstance(kind, pl.Datetime) else column
-    text = value.cast(pl.String)
+    text = _text(column, kind)
     return pl.when(text.is_null()).then(pl.lit("-")).otherwise(pl.format("{}:{}", text.str.len_bytes(), text))
+
+
+def _text(column: pl.Expr, kind: pl.DataType) -> pl.Expr:
+    value = column.dt.epoch("us") if isinstance(kind, pl.Datetime) else column
+    return value.cast(pl.String)
 
 
 def _begun(before: str) -> hashlib._Hash:
