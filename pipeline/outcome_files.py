@@ -84,4 +84,9 @@ class OutcomeFiles:
 
 def noted(outcomes: pl.DataFrame, kinds: Sequence[str]) -> pl.DataFrame:
     """The outcomes that somebody may have to look at: those of `kinds`, and those with something withheld."""
-    return outcomes.filter(pl.col("outcome").is_in(list(kinds)) | (pl.col("withheld").list.len() > 0))
+    return compact(outcomes.filter(pl.col("outcome").is_in(list(kinds)) | (pl.col("withheld").list.len() > 0)))
+
+
+def compact(rows: pl.DataFrame) -> pl.DataFrame:
+    """The same rows without the text of those that they were picked from, which polars keeps beside one."""
+    return pl.DataFrame(rows.to_arrow(compat_level=pl.CompatLevel.oldest()), schema=rows.schema)

@@ -8,6 +8,7 @@ import polars as pl
 
 from pipeline import mapping_file
 from pipeline.model import Column
+from pipeline.outcome_files import compact
 
 if TYPE_CHECKING:
     from pipeline.run_folder import RunFolder
@@ -36,7 +37,7 @@ def source_rows(folder: RunFolder, shards: int, records: pl.Series) -> pl.DataFr
         files = sorted(folder.source(shard).glob("*.parquet"))
         if files:
             rows = pl.scan_parquet(files).drop(Column.LINE).join(wanted.lazy(), on=Column.RECORD, how="semi").collect()
-            frames.append(rows.select(Column.RECORD, *header))
+            frames.append(compact(rows.select(Column.RECORD, *header)))
     malformed = folder.path / "source" / MALFORMED
     if malformed.exists():
         apart = pl.read_parquet(malformed).rename({"record": Column.RECORD}).join(wanted, on=Column.RECORD, how="semi")
