@@ -51,6 +51,8 @@ def _sections(summary: Summary) -> Iterator[str]:
     facts: list[tuple[str, str]] = [("destination", summary.destination), ("plan hash", f"`{summary.plan_hash}`")]
     if summary.guards_tripped:
         facts.append(("guards tripped", ", ".join(summary.guards_tripped)))
+    if summary.canary is not None:
+        facts.append(("canary", summary.canary.said))
     facts += [
         ("requests", f"{requests.sent:,} sent, {requests.retried:,} of them retries"),
         ("modified", f"{modified.reported:,} of {modified.expected:,} expected"),

@@ -68,8 +68,16 @@ class SyncRequest(BaseModel):
         "For apply: opt-outs sends the opt-outs of the plan and lets the rest wait. Empty: all of it.",
         pattern="^(opt-outs)?$",
     )
-    failure: Failure = _field(
+    canary: int | None = _field(
         7,
+        None,
+        "Canary",
+        "For sync and apply: so many items are sent and read back first, and a difference stops the rest. "
+        "0: none. Empty: as the mapping says.",
+        ge=0,
+    )
+    failure: Failure = _field(
+        8,
         Failure.REJECTED,
         "What counts as failure",
         "failed: records that the destination refused or did not confirm. rejected: those and rejected records. "
@@ -93,6 +101,8 @@ class SyncRequest(BaseModel):
                 )
         if self.approve and self.mode is not Mode.APPLY:
             raise ValueError("only mode apply takes an approved plan hash")
+        if self.canary is not None and self.mode not in {Mode.SYNC, Mode.APPLY}:
+            raise ValueError("only modes sync and apply can have a canary")
         if self.only and self.mode is not Mode.APPLY:
             raise ValueError("only mode apply can send the opt-outs and let the rest wait")
         return self

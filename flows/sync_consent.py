@@ -67,7 +67,7 @@ def _carry_out(request: SyncRequest, stop: Event, progress: Progress) -> Result 
 
 
 def _command(request: SyncRequest, context: Context) -> Result:
-    asked = Request(Path(request.mapping), Path(request.export), request.full)
+    asked = Request(Path(request.mapping), Path(request.export), request.full, request.canary)
     match request.mode:
         case Mode.PLAN:
             return run.plan(asked, context)
@@ -75,7 +75,8 @@ def _command(request: SyncRequest, context: Context) -> Result:
             return run.sync(asked, context)
         case Mode.APPLY:
             extent = Extent(request.only) if request.only else Extent.WHOLE
-            return run.apply(request.run, context, approve=request.approve or None, extent=extent)
+            approve = request.approve or None
+            return run.apply(request.run, context, approve=approve, extent=extent, first=request.canary)
         case Mode.RESUME:
             return run.resume(request.run, context)
         case _:

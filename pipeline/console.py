@@ -92,15 +92,21 @@ def show(result: Result, *, to_stderr: bool) -> None:
             f"modified: {modified.reported:,} of {modified.expected:,} expected; "
             f"{'balanced' if summary.balanced else 'NOT BALANCED: report this with the run folder'}"
         )
-    # What a finished run leaves to correct is in its report; a log needs the command only where something waits.
-    waits = summary.status not in {RunStatus.COMPLETED, RunStatus.PARTIAL} or summary.rows.unknown
-    for command in summary.next if waits else ():
-        console.print(f"next: {command}", markup=False, soft_wrap=True)
-    console.print(f"report: {summary.report}", markup=False, soft_wrap=True)
+    for line in _last_lines(summary):
+        console.print(line, markup=False, soft_wrap=True)
     for note in result.notes:
         _console(to_stderr=True).print(f"note: {note}", markup=False, soft_wrap=True)
     if result.error is not None:
         _console(to_stderr=True).print(f"consent-sync: {result.error}", markup=False, soft_wrap=True)
+
+
+def _last_lines(summary: Summary) -> Iterator[str]:
+    if summary.canary is not None:
+        yield f"canary: {summary.canary.said}"
+    # What a finished run leaves to correct is in its report; a log needs the command only where something waits.
+    waits = summary.status not in {RunStatus.COMPLETED, RunStatus.PARTIAL} or summary.rows.unknown
+    yield from (f"next: {command}" for command in summary.next if waits)
+    yield f"report: {summary.report}"
 
 
 def opt_outs_said(waiting: OpenOptOuts, *, planned: bool) -> str:

@@ -47,6 +47,8 @@ class Request:
     mapping: Path
     export: Path
     full: bool = False
+    canary: int | None = None
+    """How many items are sent and read back before the rest; 0: none; None: as the mapping says."""
 
 
 @dataclass(frozen=True, slots=True)

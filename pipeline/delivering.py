@@ -3,43 +3,40 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-import polars as pl
-
-from pipeline import begun, mapping_file, relisting
-from pipeline.destinations.interface import Delivery
+from pipeline import canary, mapping_file, relisting, sending_order
 from pipeline.errors import GuardTripped, Refused
 from pipeline.evidence import recording
 from pipeline.job import row_key
-from pipeline.model import BatchState, Column, Extent, RunStatus
-from pipeline.stages.batch import OPT_OUT_PHASE, PHASES
-from pipeline.stages.deliver import Batch, Deliverer
+from pipeline.model import Column, Reason, RunStatus
+from pipeline.stages.batch import PHASES
+from pipeline.stages.deliver import Deliverer
 from pipeline.stages.outcomes import settle_items
 from pipeline.stages.record import Teller, told
 from pipeline.state import State
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
+
+    import polars as pl
 
     from pipeline.carried_out import Run
     from pipeline.errors import ConsentSyncError
-    from pipeline.ledger_rows import BatchKey, BatchRow, Settlement
+    from pipeline.ledger_rows import Settlement
+    from pipeline.model import Extent
     from pipeline.session import Session
-
-
-PHASES_OF: Final = {Extent.OPT_OUTS: (OPT_OUT_PHASE,), Extent.WHOLE: PHASES}
+    from pipeline.stages.deliver import Batch
 
 
 def deliver(run: Run, session: Session, extent: Extent, *, watchful: bool) -> None:
     """Settles what of `extent` is not settled yet or unknown. Raises what stopped it, after the batches in flight."""
-    done = run.ledger.batches(run.folder.run_id)
     total = run.manifest.batches
-    count = before = sum(row.clear for row in done.values())
+    count = before = sum(row.clear for row in run.ledger.batches(run.folder.run_id).values())
 
-    def settled(_: Settlement) -> None:
+    def settled(settlement: Settlement) -> None:
         nonlocal count
-        count += 1
+        count += not any(e.reason is Reason.NOT_SENT for e in settlement.delivery.exceptional)
         run.context.progress("deliver", count, total)
 
     deliverer = Deliverer(
@@ -47,9 +44,16 @@ def deliver(run: Run, session: Session, extent: Extent, *, watchful: bool) -> No
     )
     deliverer.lists = run.lists.listed
     forbidden = relisting.barred(run)
+
+    def send(most: int | None = None) -> None:
+        done = run.ledger.batches(run.folder.run_id)
+        budget = None if most is None else sending_order.Budget(most)
+        for phase in sending_order.PHASES_OF[extent]:
+            deliverer.deliver(_without(forbidden, sending_order.batches(run, phase, done, budget), run))
+
     try:
-        for phase in PHASES_OF[extent]:
-            deliverer.deliver(_without(forbidden, _batches(run, phase, done), run))
+        canary.first(run, session, extent, send)
+        send()
     except Refused as error:
         placed = _placed(error, run, session)
         if placed is error:
@@ -65,8 +69,10 @@ def look_back(run: Run, session: Session) -> None:
     done = run.ledger.batches(run.folder.run_id)
     stop, clock = run.context.stop, run.context.clock
     deliverer = Deliverer(run.job, session, run.ledger, run.folder.run_id, stop, clock, sends=False)
+    # Of a batch that a canary began, only the canary's part may have been sent.
+    budget = canary.budget_of(run)
     for phase in PHASES:
-        deliverer.deliver(batch for batch in _batches(run, phase, done) if batch.begun)
+        deliverer.deliver(batch for batch in sending_order.batches(run, phase, done, budget) if batch.begun)
 
 
 def _without(forbidden: pl.DataFrame, batches: Iterator[Batch], run: Run) -> Iterator[Batch]:
@@ -77,28 +83,6 @@ def _without(forbidden: pl.DataFrame, batches: Iterator[Batch], run: Run) -> Ite
     for batch in batches:
         barred = batch.items.join(forbidden, on=row_key(run.job), how="semi")
         yield replace(batch, barred=tuple(barred.get_column(Column.RECORD)))
-
-
-def _batches(run: Run, phase: int, done: Mapping[BatchKey, BatchRow]) -> Iterator[Batch]:
-    works = begun.of(run.ledger, run.folder.run_id)
-    for shard in range(run.manifest.shards):
-        items = run.folder.read_plan("items", shard, pl.col(Column.PHASE) == phase)
-        start = 0
-        for batch, height in (
-            items.select(pl.col(Column.BATCH).rle()).unnest(Column.BATCH).select("value", "len").rows()
-        ):
-            key, rows = (shard, int(batch)), items.slice(start, height)
-            start += height
-            row = done.get(key)
-            if row is None:
-                yield Batch(key, rows)
-            elif row.state != BatchState.SETTLED:
-                yield Batch(key, rows, begun=True, works=works.get(key, ()))
-            elif not row.clear:
-                asked = rows.filter(pl.col(Column.RECORD).is_in([e.record for e in row.exceptional if e.unknown]))
-                kept = tuple(e for e in row.exceptional if not e.unknown)
-                left = Delivery(row.expected, row.reported, kept)
-                yield Batch(key, asked, begun=True, before=left, works=works.get(key, ()))
 
 
 def _placed(error: Refused, run: Run, session: Session) -> Refused:
@@ -128,13 +112,13 @@ def record(run: Run) -> None:
     Doing it twice changes nothing.
     """
     state = State(run.context.home, run.job.destination, run.job.account)
-    batches = run.ledger.batches(run.folder.run_id)
+    done = run.ledger.batches(run.folder.run_id)
     by = Teller(run.folder.run_id, run.context.clock())
     with recording.Recorder(run, by.now) as evidence:
         for shard in range(run.manifest.shards):
             decided = run.folder.read_plan("addresses" if run.job.by_address else "records", shard)
             items = run.folder.read_plan("items", shard, without=[Column.WIRE])
-            settled = settle_items(items, batches, shard)
+            settled = settle_items(items, done, shard)
             evidence.add(items, settled)
             facts = told(items, settled, decided, run.job, by)
             state.write(facts.rows, facts.gone, facts.doubtful)

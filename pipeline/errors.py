@@ -8,6 +8,7 @@
     │   ├── ExportError              2   the export as a whole: missing, empty, wrong encoding, header
     │   └── RunFolderError           2   the run folder: missing, changed by hand, another plan's hash
     ├── GuardTripped                 4   a limit of the mapping's `guards`; nothing was sent, or only the opt-outs
+    │   └── CanaryDiffers            4   the first items came out otherwise than planned; nothing but them was sent
     ├── DestinationError             5   `resume` goes on
     │   ├── Unreachable              5   no answer within the time limit
     │   └── Refused                  5   credentials, or a configuration that the destination refuses
@@ -79,6 +80,10 @@ class GuardTripped(ConsentSyncError):
     """A limit of the mapping's `guards` is exceeded; nothing was sent, or nothing but opt-outs, where they were let."""
 
     exit_code = 4
+
+
+class CanaryDiffers(GuardTripped):
+    """The first items of the plan came out otherwise than planned; nothing but them was sent."""
 
 
 class DestinationError(ConsentSyncError):

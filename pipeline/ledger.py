@@ -11,6 +11,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
 from pipeline import (
+    ledger_canaries,  # noqa: F401 - its table is made with the others
     ledger_pacing,  # noqa: F401 - its tables are made with the others
     sequence,
 )

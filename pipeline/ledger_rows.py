@@ -53,7 +53,7 @@ class BatchRow:
 def settled_row(run_id: str, settlement: Settlement) -> dict[str, Any]:
     shard, batch = settlement.key
     delivery = settlement.delivery
-    said = [[e.record, e.outcome, e.reason, e.message[:LONGEST_MESSAGE]] for e in delivery.exceptional]
+    said = [said_of(e) for e in delivery.exceptional]
     return {
         "of_run": run_id,
         "of_shard": shard,
@@ -94,6 +94,11 @@ def request_rows(run_id: str, attempts: Iterable[Attempt], key: BatchKey | None)
         }
         for a in attempts
     ]
+
+
+def said_of(found: Exceptional) -> list[Any]:
+    """An exceptional record as the ledger keeps it."""
+    return [found.record, found.outcome, found.reason, found.message[:LONGEST_MESSAGE]]
 
 
 def exceptional(text: str) -> tuple[Exceptional, ...]:

@@ -9,7 +9,9 @@ import polars as pl
 
 from pipeline import open_opt_outs, rejects
 from pipeline.advice import ADVICE
+from pipeline.canary_figures import CanaryFigures
 from pipeline.job import row_key
+from pipeline.ledger_canaries import canary_of
 from pipeline.ledger_pacing import slowed_of
 from pipeline.model import UNDELIVERED, BatchState, Column, Extent, Outcome, RunStatus
 from pipeline.outcome_files import OutcomeFiles, noted
@@ -131,6 +133,7 @@ def _finish(run: Run, found: Gathering, status: RunStatus, modified: ModifiedCou
         resubscriptions=found.samples.resubscriptions,
         guards=run.manifest.guards,
         requests_to_come=run.manifest.forecast if nothing_sent else None,
+        canary=_canary(run),
         open_opt_outs=waiting.figures,
         run_dir=str(run.folder.path),
         report=str(run.folder.path / REPORT),
@@ -160,6 +163,14 @@ def _traffic(requests: Sequence[Mapping[str, Any]], slowed: Slowed) -> Requests:
         lowest_in_flight=slowed.lowest_in_flight,
         lowest_rows_per_request=slowed.lowest_rows,
     )
+
+
+def _canary(run: Run) -> CanaryFigures | None:
+    known = canary_of(run.ledger, run.folder.run_id)
+    if known is None or not known.asked:
+        return None
+    figures = {name: getattr(known, name) for name in ("asked", "sent", "read_back", "differ", "state")}
+    return CanaryFigures(**figures, extent=run.ledger.permitted(run.folder.run_id) or Extent.WHOLE)
 
 
 def _rest_waits(run: Run, batches: Mapping[BatchKey, BatchRow]) -> bool:

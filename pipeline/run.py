@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline import (
     approval,
+    canary,
     delivering,
     lock,
     mapping_file,
@@ -45,6 +46,7 @@ class Leave:
 
     extent: Extent
     approved_hash: str | None
+    canary: int | None
     notes: tuple[str, ...]
 
 
@@ -73,6 +75,7 @@ def sync(request: Request, context: Context) -> Result:
         if (error := approval.stopped_by_guards(run.folder, run.manifest)) is not None:
             return Result(reporting.write_stopped(run), error)
         ledger.permit(run.folder.run_id, Extent.WHOLE, None, context.clock())
+        canary.admit(run, request.canary, begun=False, approved=False)
         return _carry_out(run, session, Extent.WHOLE, watchful=False)
 
 
@@ -91,10 +94,18 @@ def revert(run_id: str, context: Context) -> Result:
         return Result(reporting.write_plan(run), approval.stopped_by_guards(run.folder, run.manifest))
 
 
-def apply(run_id: str, context: Context, *, approve: str | None = None, extent: Extent = Extent.WHOLE) -> Result:
+def apply(
+    run_id: str,
+    context: Context,
+    *,
+    approve: str | None = None,
+    extent: Extent = Extent.WHOLE,
+    first: int | None = None,
+) -> Result:
     """Carries out exactly the plan of a run, or its opt-outs while the rest waits.
 
-    `approve`: the plan's hash; it lets tripped guards pass. Raises RunFolderError where the export or the mapping has
+    `approve`: the plan's hash; it lets tripped guards pass, and the rest follow a canary that differed. `first`: the
+    canary's size. Raises RunFolderError where the export or the mapping has
     changed since.
     """
     folder, manifest = standing.existing(run_id, context)
@@ -103,7 +114,7 @@ def apply(run_id: str, context: Context, *, approve: str | None = None, extent: 
     if begun:
         approval.require_extent(manifest, extent, permitted)
     notes = origins.require_same(manifest, begun=begun)
-    return _go_on(folder, manifest, context, Leave(extent, manifest.plan_hash if approve else None, notes))
+    return _go_on(folder, manifest, context, Leave(extent, manifest.plan_hash if approve else None, first, notes))
 
 
 def resume(run_id: str, context: Context) -> Result:
@@ -118,7 +129,7 @@ def resume(run_id: str, context: Context) -> Result:
         if permitted is None and manifest.status in {RunStatus.PLANNED, RunStatus.STOPPED}:
             approval.require_approval(folder, manifest, None, Extent.WHOLE)
         notes = origins.require_same(manifest, begun=False)
-    return _go_on(folder, manifest, context, Leave(permitted or Extent.WHOLE, None, notes))
+    return _go_on(folder, manifest, context, Leave(permitted or Extent.WHOLE, None, None, notes))
 
 
 def report(run_id: str, context: Context) -> Result:
@@ -155,6 +166,8 @@ def _record_earlier(job: Job, context: Context, ledger: Ledger) -> None:
 def _plan(request: Request, subject: Subject, context: Context, ledger: Ledger, session: Session) -> Run:
     perform = context.perform
     draft = perform("open the export", lambda: planning.draft(request, subject, context, ledger.knows))
+    # Before the plan is sealed: a run that is killed from then on can be resumed, and has its canary.
+    canary.ask(ledger, draft.folder.run_id, request.canary)
     count = perform("read", lambda: planning.read(draft, context))
     shards = planning.plan_shards(draft, context, session)
     planning.require_complete(draft, count, shards)
@@ -212,6 +225,8 @@ def _go_on(folder: RunFolder, manifest: Manifest, context: Context, leave: Leave
         run = Run(folder, manifest, job, context, ledger, lists)
         if (stale := standing.stale(manifest, ledger)) is not None:
             return _look_back(run, session, stale)
+        begun = bool(ledger.batches(folder.run_id))
+        canary.admit(run, leave.canary, begun=begun, approved=leave.approved_hash is not None)
         ledger.permit(folder.run_id, leave.extent, leave.approved_hash, context.clock())
         return replace(_carry_out(run, session, leave.extent, watchful=True), notes=leave.notes)
 

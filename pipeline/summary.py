@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import polars as pl
 from pydantic import BaseModel, ConfigDict, Field
 
+from pipeline.canary_figures import CanaryFigures
 from pipeline.figures import counted, duration
 from pipeline.forecast import Forecast
 from pipeline.guard_figure import GuardFigure
@@ -103,6 +104,8 @@ class Summary(BaseModel):
     """While nothing of the plan was sent."""
     next: list[str] = Field(default_factory=list)
     """Commands for what to do next."""
+    canary: CanaryFigures | None = None
+    """None: all went at once."""
     open_opt_outs: OpenOptOuts = Field(default_factory=OpenOptOuts)
     run_dir: str
     report: str | None = None

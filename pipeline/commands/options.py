@@ -27,6 +27,12 @@ MemoryOption = Annotated[
         "--memory", metavar="MIB", min=512, help="Memory that a run may take [CONSENT_SYNC_MEMORY_MIB, 1024]."
     ),
 ]
+CanaryOption = Annotated[
+    int | None,
+    typer.Option(
+        "--canary", min=0, metavar="N", help="Send and read back the first N items; a difference stops the rest."
+    ),
+]
 HomeOption = Annotated[
     Path | None,
     typer.Option("--home", metavar="DIR", help="Where runs and state live [CONSENT_SYNC_HOME, .consent-sync]."),

@@ -8,6 +8,7 @@ import typer
 
 from pipeline.commands.options import (
     AddressesOption,
+    CanaryOption,
     ExportOption,
     FullOption,
     HomeOption,
@@ -48,6 +49,7 @@ def apply(
     only: Annotated[
         str | None, typer.Option("--only", metavar="opt-outs", help="Send the opt-outs, and let the rest wait.")
     ] = None,
+    canary: CanaryOption = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -58,7 +60,11 @@ def apply(
     if only not in {None, Extent.OPT_OUTS}:
         raise typer.BadParameter("only opt-outs can go ahead: --only opt-outs", param_hint="--only")
     extent = Extent.OPT_OUTS if only else Extent.WHOLE
-    carry_out(lambda context: run.apply(run_id, context, approve=approve, extent=extent), home, as_json=as_json)
+
+    def applied(context: Context) -> Result:
+        return run.apply(run_id, context, approve=approve, extent=extent, first=canary)
+
+    carry_out(applied, home, as_json=as_json)
 
 
 def sync(
@@ -66,6 +72,7 @@ def sync(
     export: ExportOption,
     full: FullOption = False,
     memory: MemoryOption = None,
+    canary: CanaryOption = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -73,7 +80,10 @@ def sync(
     from pipeline import run
     from pipeline.context import Request
 
-    carry_out(lambda context: run.sync(Request(mapping, export, full), context), home, as_json=as_json, memory=memory)
+    def synced(context: Context) -> Result:
+        return run.sync(Request(mapping, export, full, canary), context)
+
+    carry_out(synced, home, as_json=as_json, memory=memory)
 
 
 def resume(run_id: RunArgument, home: HomeOption = None, as_json: JsonOption = False) -> None:

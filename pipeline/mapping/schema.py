@@ -126,6 +126,8 @@ class Delivery(Section):
     """Requests under way at the same time."""
     requests_per_second: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     """The fastest pace; left out: what the vendor allows, else as fast as the destination answers."""
+    canary: Annotated[int, Field(ge=1)] | None = None
+    """How many items are sent and read back before the rest; a difference stops it. Left out: all go at once."""
 
 
 class FirstRun(Section):

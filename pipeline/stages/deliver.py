@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Final
 from pipeline import begun as begun_work
 from pipeline.destinations.interface import Delivery
 from pipeline.errors import ConsentSyncError, Interrupted
+from pipeline.ledger_canaries import rest_begins, rest_waits
 from pipeline.ledger_rows import BatchKey, Settlement
+from pipeline.model import Column
 from pipeline.stages.courier import Courier
 
 if TYPE_CHECKING:
@@ -49,6 +51,13 @@ class Batch:
     """Records with a permission for an address that a suppression list has by now."""
     works: tuple[str, ...] = ()
     """Names of work that the destination has begun for it."""
+    is_rest: bool = False
+    """What a canary held back of a batch: the ledger has the batch settled, and these as not sent."""
+
+    @property
+    def records(self) -> set[int]:
+        """Whose items they are."""
+        return set(self.items.get_column(Column.RECORD))
 
 
 @dataclass(slots=True)
@@ -93,6 +102,9 @@ class Deliverer:
                 begun = [] if failure else list(islice(waiting, max(0, most - len(running))))
                 self.ledger.turn(self.run_id, finished, [batch.key for batch in begun if self.sends], self.clock())
                 self._withdraw(trips)
+                for batch in begun:
+                    if batch.is_rest:
+                        rest_begins(self.ledger, self.run_id, batch.key, batch.records)
                 for settlement in finished:
                     self.settled(settlement)
                 running |= {pool.submit(self._carry, batch): batch.key for batch in begun}
@@ -144,6 +156,8 @@ class Deliverer:
         for trip in trips:
             if trip.settlement is None and trip.log:
                 self.ledger.log_requests(self.run_id, trip.log, trip.batch.key)
+            elif trip.settlement is None and trip.batch.is_rest:
+                rest_waits(self.ledger, self.run_id, trip.batch.key, trip.batch.records)
             elif trip.settlement is None and not trip.batch.begun:
                 self.ledger.withdraw(self.run_id, trip.batch.key)
 

@@ -91,6 +91,8 @@ class Target(Trial):
 
     name: str = ""
     expected: End = End({}, [], 0)
+    more: tuple[str, ...] = ()
+    """Options of `sync`."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -116,7 +118,7 @@ class Target(Trial):
     def begin(self, when: str | None = None) -> Child:
         """`sync`, or `resume` if there is a run."""
         run_id = self.last_run()
-        sync = ("sync", str(self.yaml), "--export", str(self.csv))
+        sync = ("sync", str(self.yaml), "--export", str(self.csv), *self.more)
         return self.launch(*(sync if run_id is None else ("resume", run_id)), when=when)
 
     def last_run(self) -> str | None:

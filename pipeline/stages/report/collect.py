@@ -144,6 +144,8 @@ def _facts(material: Material) -> Iterator[Fact]:
     if sent:
         took = max(begun_at(r) + timedelta(seconds=r["seconds"]) for r in sent) - min(map(begun_at, sent))
         yield Fact("Sending took", duration(took.total_seconds()))
+    if material.summary.canary is not None:
+        yield Fact("Canary", material.summary.canary.said)
     yield Fact("Account", manifest.account, exact=True)
     yield Fact("Plan hash", manifest.plan_hash, exact=True)
 

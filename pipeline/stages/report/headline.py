@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from pipeline.advice import command
 from pipeline.figures import counted
+from pipeline.ledger_canaries import CanaryState
 from pipeline.model import UNDELIVERED, Extent, RunStatus
 from pipeline.stages.guard import OF_THE_REST
 from pipeline.stages.report.view import Step
@@ -35,6 +36,13 @@ class Situation:
         """Whether the guards hold the plan back until somebody approves it."""
         held_back = self.summary.status in {RunStatus.PLANNED, RunStatus.STOPPED}
         return held_back and bool(self.manifest.tripped) and not self.begun
+
+    @property
+    def differs(self) -> bool:
+        """Whether a canary holds the rest back until somebody approves it."""
+        canary = self.summary.canary
+        stopped = self.summary.status is RunStatus.STOPPED
+        return stopped and canary is not None and canary.state is CanaryState.DIFFERED
 
     @property
     def forecast(self) -> bool:
@@ -65,8 +73,11 @@ class Situation:
     @property
     def approving(self) -> str:
         """The command that carries out the plan, or its rest."""
-        approval = ("--approve", self.manifest.plan_hash[:SHORT_HASH]) if self.manifest.tripped else ()
-        return self.command("apply", self.summary.run_id, *approval)
+        needed = self.manifest.tripped or self.differs
+        approval = ("--approve", self.manifest.plan_hash[:SHORT_HASH]) if needed else ()
+        ahead = self.differs and self.summary.canary and self.summary.canary.extent is Extent.OPT_OUTS
+        only = ("--only", Extent.OPT_OUTS) if ahead else ()
+        return self.command("apply", self.summary.run_id, *only, *approval)
 
 
 def headline(at: Situation) -> str:
@@ -85,6 +96,9 @@ def headline(at: Situation) -> str:
     match at.summary.status:
         case RunStatus.INTERRUPTED:
             begin, end = "The run was interrupted. So far, ", "."
+        case RunStatus.STOPPED if at.differs and at.summary.canary:
+            of = f"{at.summary.canary.differ:,} of {counted(at.summary.canary.sent, 'item')}"
+            begin, end = f"Only the canary was sent, and {of} came out otherwise than planned. So far, ", "."
         case RunStatus.STOPPED if at.rest_waits:
             begin, end = "Only the opt-outs were sent, the rest waits. So far, ", "."
         case RunStatus.STOPPED:
@@ -146,7 +160,7 @@ def next_steps(at: Situation) -> tuple[Step, ...]:
     run = at.summary.run_id
     if not at.summary.balanced:
         return (Step("Report this together with the run folder. Do not run anything again before it is understood."),)
-    if at.waiting or at.rest_waits:
+    if at.waiting or at.rest_waits or at.differs:
         return _before_approval(at) if at.waiting else _before_the_rest(at)
     match at.summary.status:
         case RunStatus.PLANNED:
@@ -176,6 +190,9 @@ def _before_approval(at: Situation) -> tuple[Step, ...]:
 
 
 def _before_the_rest(at: Situation) -> tuple[Step, ...]:
+    if at.differs:
+        look = "Look at the contacts of the canary at the destination: the command line named some of them."
+        return Step(look), Step("If all is well, send the rest in spite of it:", at.approving)
     if not at.manifest.tripped:
         return (Step("Send the rest; nothing is sent twice:", at.approving),)
     look = (
