@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pipeline import canary, mapping_file, relisting, sending_order
+from pipeline.blaming import placing
 from pipeline.errors import GuardTripped, Refused
 from pipeline.evidence import recording
 from pipeline.job import row_key
@@ -51,14 +52,11 @@ def deliver(run: Run, session: Session, extent: Extent, *, watchful: bool) -> No
         for phase in sending_order.PHASES_OF[extent]:
             deliverer.deliver(_without(forbidden, sending_order.batches(run, phase, done, budget), run))
 
+    file = mapping_file.load(run.folder.path / "mapping.yaml")
     try:
-        canary.first(run, session, extent, send)
-        send()
-    except Refused as error:
-        placed = _placed(error, run, session)
-        if placed is error:
-            raise
-        raise placed from error
+        with placing(file, session.destination, run.job, run.manifest.mapping):
+            canary.first(run, session, extent, send)
+            send()
     finally:
         if count > before:
             relisting.note(run, forbidden)
@@ -83,22 +81,6 @@ def _without(forbidden: pl.DataFrame, batches: Iterator[Batch], run: Run) -> Ite
     for batch in batches:
         barred = batch.items.join(forbidden, on=row_key(run.job), how="semi")
         yield replace(batch, barred=tuple(barred.get_column(Column.RECORD)))
-
-
-def _placed(error: Refused, run: Run, session: Session) -> Refused:
-    """The refusal with the mapping's line that it is about, where the vendor's message names it."""
-    blamed = session.destination.blame(error.said)
-    if blamed is None:
-        return error
-    kind, name = blamed
-    paths = {a.name: a.path for a in run.job.attributes} if kind == "attribute" else {}
-    paths |= {t.group_id: t.path for t in run.job.targets if t.group_id} if kind == "group" else {}
-    paths |= {str(t.channel): t.path for t in run.job.targets if t.channel} if kind == "channel" else {}
-    if name not in paths:
-        return error
-    file = mapping_file.load(run.folder.path / "mapping.yaml")
-    line = file.line_of(*paths[name])
-    return Refused(f"{run.manifest.mapping}:{line}: {error}", said=error.said)
 
 
 def status_after(error: ConsentSyncError) -> RunStatus:

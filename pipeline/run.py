@@ -20,6 +20,7 @@ from pipeline import (
     standing,
     suppression,
 )
+from pipeline.blaming import placing
 from pipeline.carried_out import Result, Run
 from pipeline.errors import ConsentSyncError, DestinationBusy, RunFolderError
 from pipeline.ledger import opened
@@ -250,4 +251,5 @@ def _opened(file: MappingFile, context: Context, ledger: Ledger) -> Iterator[tup
     destination, desk = destination_of(file, context.settings), desk_of(ledger, file, context.settings)
     with connect(destination, file.mapping.delivery, context.stop, context.patience, desk) as session:
         job, audience = bound(file, session)
-        yield session, job, audience
+        with placing(file, destination, job):
+            yield session, job, audience

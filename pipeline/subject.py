@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from pipeline import mapping_file as mf
 from pipeline.binding import bind
+from pipeline.blaming import placing
 from pipeline.destinations import DESTINATIONS
 from pipeline.destinations.kept_audience import audience_from_json
 from pipeline.errors import MappingErrors, UsageError
@@ -60,7 +61,8 @@ def destination_of(file: MappingFile, settings: Settings) -> Destination:
 
 def bound(file: MappingFile, session: Session) -> tuple[Job, Audience]:
     """Binds the mapping to the audience as it is now. Raises MappingErrors for what the destination does not have."""
-    audience = session.describe()
+    with placing(file, session.destination):
+        audience = session.describe()
     job = bind(file, audience)
     problems = session.destination.check(job)
     if problems:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import threading
 import time
 from collections.abc import Callable
@@ -16,8 +15,9 @@ import tenacity
 
 from pipeline.answer_limit import limit
 from pipeline.connection import Client, Connection
+from pipeline.destinations.halting import halted, shown
 from pipeline.destinations.interface import Kind, Reply, Verdict
-from pipeline.errors import Refused, Unreachable
+from pipeline.errors import Unreachable
 from pipeline.governor import Governor
 from pipeline.pacing import Pacer, Turn, wait
 from pipeline.retry_after import asked_seconds
@@ -27,9 +27,6 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from pipeline.destinations.interface import Send
-
-LONGEST_MESSAGE: Final = 300
-_ADDRESS: Final = re.compile(r"[^\s\"'<>:,;]+@[^\s\"'<>:,;]+|(?<![\w-])\+?\d[\d ().-]{6,}\d(?![\w-])")
 
 Classify = Callable[[httpx.Response], Verdict]
 Keep = Callable[[str], None]
@@ -137,7 +134,7 @@ class Transport:
         )
         reply = retrying(trial) or trial.last
         if reply.verdict.kind is Kind.HALT:
-            raise Refused(_refusal(reply.verdict), said=reply.verdict.message)
+            raise halted(reply.verdict)
         if not reply.unclear and reply.verdict.kind in {Kind.RETRY, Kind.THROTTLED}:
             raise Unreachable(
                 f"the destination at {_origin(request)} gives no usable answer ({shown(reply.verdict)}); when it "
@@ -213,21 +210,6 @@ def _body(response: httpx.Response) -> Any:
         return response.json()
     except (ValueError, RecursionError):  # no JSON, or a number or a nesting that nobody reads
         return {}
-
-
-def _refusal(verdict: Verdict) -> str:
-    if verdict.code in {"401", "403", "UNAUTHENTICATED", "FORBIDDEN"}:
-        return f"the destination refuses the credentials ({shown(verdict)}); check the key in the settings"
-    return (
-        f"the destination refuses the configuration ({shown(verdict)}); compare the mapping and the settings with the "
-        "account by `consent-sync check --online`"
-    )
-
-
-def shown(verdict: Verdict) -> str:
-    """A vendor's code and message for the operator; what looks like an address in it is left out."""
-    said = f"{verdict.code}: {verdict.message}" if verdict.code else verdict.message
-    return _ADDRESS.sub("[...]", said)[:LONGEST_MESSAGE]
 
 
 def _origin(request: httpx.Request) -> str:

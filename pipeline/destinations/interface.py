@@ -245,7 +245,10 @@ class Destination(Protocol):
         ...
 
     def blame(self, message: str) -> tuple[str, str] | None:
-        """The part of a mapping that a HALT message names: ("attribute", name), ("group", id) or ("channel", word)."""
+        """The part of a mapping that a HALT message names.
+
+        ("attribute", name or id), ("group", id), ("channel", word) or ("option", name).
+        """
         ...
 
 

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 ROUNDS: Final = 3
 """How often what is certainly not there after an unclear answer is sent again."""
 OVERTAKEN: Final = "it does not show what was sent, and another run has written since: it is not sent again"
+SETTLED: Final = "settled by reading back"
+GAVE_UP: Final = f"sent {ROUNDS} times without a clear answer, and not there when read back"
 FIRST_PAUSE_SECONDS: Final = 0.2
 
 
@@ -45,6 +47,8 @@ class Courier:
     """Otherwise what has begun is read back, and nothing is sent: another run has written since."""
     counts: Delivery = field(default_factory=Delivery)
     exceptional: dict[int, Exceptional] = field(default_factory=dict)
+    in_part: set[int] = field(default_factory=set)
+    """Records of which a part has arrived."""
 
     def settle(self, items: pl.DataFrame, *, begun: bool, barred: Sequence[int] = ()) -> Delivery:
         """Every item ends confirmed, or exceptional with an outcome. Nothing is sent of those `barred`."""
@@ -70,8 +74,11 @@ class Courier:
             left -= not (now is not None and (rows is None or now < rows or (now == 1 and remaining.height < height)))
         for record in remaining.get_column(Column.RECORD).to_list():
             changed = unclear.get(record) is Reason.CHANGED_MEANWHILE
-            outcome = Outcome.FAILED if changed else Outcome.UNKNOWN
-            self._except(record, outcome, Reason.CHANGED_MEANWHILE if changed else Reason.NOT_CONFIRMED)
+            if changed:
+                self._except(record, Outcome.FAILED, Reason.CHANGED_MEANWHILE)
+            else:
+                said = SETTLED if record in self.in_part else GAVE_UP
+                self._except(record, Outcome.UNKNOWN, Reason.NOT_CONFIRMED, said)
         return replace(self.counts, exceptional=tuple(self.exceptional.values()))
 
     def _still_permitted(self, items: pl.DataFrame) -> pl.DataFrame:
@@ -149,6 +156,7 @@ class Courier:
                 self._except(record, Outcome.HELD, Reason.RESUBSCRIBE_WITHOUT_EVIDENCE)
             elif found == Found.KIN:
                 again.append(record)
+                self.in_part.add(record)
             elif unclear[record] is Reason.NOT_APPLIED:
                 missing = found == Found.MISSING and not creating(items)
                 self._except(record, Outcome.FAILED, Reason.CONTACT_NOT_FOUND if missing else Reason.NOT_APPLIED)
@@ -176,5 +184,5 @@ class Courier:
     def _read(self, items: pl.DataFrame) -> pl.DataFrame:
         return self.governor.read(items, lambda part: self.destination.read_back(self.job, part, self.send))
 
-    def _except(self, record: int, outcome: Outcome, reason: Reason, message: str = "settled by reading back") -> None:
+    def _except(self, record: int, outcome: Outcome, reason: Reason, message: str = SETTLED) -> None:
         self.exceptional[record] = Exceptional(record, outcome, reason, message)

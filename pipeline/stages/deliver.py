@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Final
 
 from pipeline import begun as begun_work
 from pipeline.destinations.interface import Delivery
-from pipeline.errors import ConsentSyncError, Interrupted
+from pipeline.errors import ConsentSyncError, Interrupted, Unreachable
 from pipeline.ledger_canaries import rest_begins, rest_waits
 from pipeline.ledger_rows import BatchKey, Settlement
 from pipeline.model import Column
-from pipeline.stages.courier import Courier
+from pipeline.stages.courier import GAVE_UP, Courier
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -34,6 +34,10 @@ TURN_SECONDS: Final = 0.25
 """How long a turn lasts at most. Twice what one settles is in flight, so commits are few where answers come fast, and
 little is to be read back after a crash where they come slowly.
 """
+
+
+LOST: Final = 3
+"""Batches in a row of which nothing arrives: the destination answers, and takes nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +85,10 @@ class Deliverer:
     _ending: threading.Event = field(default_factory=threading.Event)
     """Set when a batch could not be settled: those that have not begun do not begin."""
 
+    _lost: int = 0
+    """Batches in a row of which nothing arrived."""
+    _took_some: bool = False
+
     def deliver(self, batches: Iterable[Batch]) -> None:
         """Settles the batches in order, `concurrency` at a time; the first goes alone.
 
@@ -95,8 +103,9 @@ class Deliverer:
         with ThreadPoolExecutor(threads, thread_name_prefix="deliver") as pool:
             while True:
                 trips = _collect(running)
-                failure = self._failure(failure, trips)
                 finished = [trip.settlement for trip in trips if trip.settlement is not None]
+                self._note_lost(trips)
+                failure = self._failure(failure, trips)
                 if finished:
                     most = min(max(threads, len(finished)) * 2, threads * AHEAD)
                 begun = [] if failure else list(islice(waiting, max(0, most - len(running))))
@@ -111,8 +120,26 @@ class Deliverer:
                 if not running:
                     break
                 wait(islice(running, max(1, len(running) - threads * 2)), TURN_SECONDS)
+        if failure is None and self._lost and not self._took_some:
+            failure = self._takes_nothing()
         if failure is not None:
             raise failure
+
+    def _note_lost(self, trips: Iterable[Trip]) -> None:
+        for trip in trips:
+            if trip.settlement is None:
+                continue
+            gave_up = sum(e.message == GAVE_UP for e in trip.settlement.delivery.exceptional)
+            lost = gave_up == trip.batch.items.height
+            self._lost = self._lost + 1 if lost else 0
+            self._took_some |= not lost
+
+    def _takes_nothing(self) -> Unreachable:
+        return Unreachable(
+            "the destination answers, and nothing of what was sent arrives: what was sent last is not there when it is "
+            f"read back, and has the outcome unknown; when it takes changes again, `consent-sync resume {self.run_id}` "
+            "goes on"
+        )
 
     def _carry(self, batch: Batch) -> Trip:
         if self._ending.is_set() or self.stop.is_set():
@@ -147,6 +174,8 @@ class Deliverer:
         """What stops the run; a stop that was asked for is told in one way, wherever it was noticed."""
         errors = [before, *(trip.error for trip in trips)]
         failure = next((e for e in errors if e is not None and not isinstance(e, Interrupted)), None)
+        if failure is None and self._lost >= LOST:
+            failure = self._takes_nothing()
         if failure is None and self.stop.is_set():
             return Interrupted(f"stopped; `consent-sync resume {self.run_id}` goes on")
         return failure

@@ -19,6 +19,7 @@ from pipeline.destinations.acoustic_connect.options import Options
 from pipeline.destinations.acoustic_connect.refusals import HALTS, TRANSIENT, blamed
 from pipeline.destinations.answers import Shape, by_status, required, shaped
 from pipeline.destinations.interface import Audience, Delivery, Kind, Limits, Reply, Send, Verdict
+from pipeline.destinations.suspicion import Suspicion
 from pipeline.errors import Refused
 from pipeline.model import Channel, Column, Operation, Status
 
@@ -31,6 +32,7 @@ SILENCE_OPTS_IN: Final = (
     "without `consent` the platform opts every new contact in by itself; map consent, or set "
     "`options.implicit_email_opt_in: false` if your account does not do so"
 )
+NO_AUDIENCE: Final = "no such audience"
 MUTATIONS: Final = {Operation.UPDATE: "updateContacts", Operation.CREATE: "createContacts"}
 
 
@@ -38,7 +40,7 @@ class AcousticConnect:
     """One account and audience of Acoustic Connect."""
 
     def __init__(self, url: str, credentials: Mapping[str, str], options: Options) -> None:
-        self.url, self.options = url, options
+        self.url, self.options, self.suspicion = url, options, Suspicion()
         self.headers = {
             "content-type": "application/json",
             "x-api-key": credentials["api_key"],
@@ -70,7 +72,8 @@ class AcousticConnect:
         if len(chosen) != 1:
             found = ", ".join(f"{d.dataSetId} ({d.name})" for d in data_sets) or "none"
             raise Refused(
-                f"no audience '{wanted}' (the account has: {found}); set `options.data_set_id` in the mapping"
+                f"no audience '{wanted}' (the account has: {found}); set `options.data_set_id` in the mapping",
+                said=NO_AUDIENCE,
             )
         implicit = frozenset({Channel.EMAIL} if self.options.opts_email_in else ())
         return replace(audience_of(chosen[0]), implicit_opt_in=implicit)
@@ -121,6 +124,7 @@ class AcousticConnect:
             reported=_created if creates else _modified,
             present=lambda rows: self._present(job, rows, send),
             repeatable=not creates,
+            suspicion=self.suspicion,
         )
         return isolation.deliver(items)
 
@@ -164,7 +168,9 @@ class AcousticConnect:
         return by_status(status, answer.message or f"HTTP {status}")
 
     def blame(self, message: str) -> tuple[str, str] | None:
-        """The attribute, group or channel of the mapping that a configuration error names."""
+        """The attribute, group, channel or option of the mapping that a configuration error names."""
+        if message == NO_AUDIENCE:
+            return "option", "data_set_id"
         if (attribute := blamed(message)) is not None:
             return "attribute", attribute
         if message.startswith("Consent group not found: "):

@@ -1,4 +1,4 @@
-"""Settles a refused batch to the row: by the message where it names one, else by halving (AC-15)."""
+"""What the answer to a mutation, or its refusal, says of its rows (AC-15)."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from pipeline.destinations.acoustic_connect.refusals import NOT_FOUND, errors_in, named_records, reason_of
-from pipeline.destinations.interface import Delivery, Exceptional, Kind, Reply
+from pipeline.destinations.acoustic_connect.refusals import NOT_FOUND, REASONS, errors_in, named_records, reason_of
+from pipeline.destinations.halving import Halving, Rest
+from pipeline.destinations.interface import Delivery, Exceptional, Reply
+from pipeline.destinations.suspicion import Suspicion
 from pipeline.model import Column, Outcome, Reason
 
 if TYPE_CHECKING:
@@ -29,7 +31,7 @@ Present = Callable[[pl.DataFrame], set[str]]
 class Isolation:
     """Delivers rows until each is applied, refused by itself, or unclear.
 
-    One bad row among n costs at most 2*ceil(log2 n) further requests, and a look-up where rows must not be sent twice.
+    Where rows must not be sent twice, a refusal costs a look-up besides.
     """
 
     mutate: Mutate
@@ -37,50 +39,52 @@ class Isolation:
     present: Present
     repeatable: bool
     """Whether sending a row twice has the effect of once."""
+    suspicion: Suspicion = field(default_factory=Suspicion)
     exceptional: list[Exceptional] = field(default_factory=list)
     expected: int = 0
     vouched: int = 0
     _lookups: int = 0
 
+    @property
+    def _kind(self) -> str:
+        return "update" if self.repeatable else "create"
+
     def deliver(self, items: pl.DataFrame) -> Delivery:
         """Settles all rows. Which rows are refused does not depend on how they were batched."""
-        waiting = [items]
-        while waiting:
-            rows = waiting.pop()
-            if rows.is_empty():
-                continue
-            reply = self.mutate(rows)
-            if reply.unclear:
-                self._except(rows, None, Reason.NOT_CONFIRMED, reply.verdict.message)
-            elif reply.verdict.kind is Kind.OK:
-                self._count(rows, self.reported(reply, rows))
-            else:
-                waiting += self._split(rows, reply)
+        halving = Halving(
+            self._kind,
+            send=self.mutate,
+            accepted=lambda rows, reply: self._count(rows, self.reported(reply, rows)),
+            unclear=lambda rows, reply: self._except(rows, None, Reason.NOT_CONFIRMED, reply.verdict.message),
+            refused=self._refused,
+            suspicion=self.suspicion,
+        )
+        halving.settle(items)
         return Delivery(self.expected, self.vouched, tuple(self.exceptional))
 
-    def _count(self, rows: pl.DataFrame, vouched: int) -> None:
+    def _count(self, rows: pl.DataFrame, vouched: int) -> bool:
         self.expected += rows.height
         self.vouched += vouched
         if vouched < rows.height:
             self._except(rows, None, Reason.NOT_APPLIED, f"{vouched} of {rows.height} modified")
+        return vouched > 0
 
-    def _split(self, rows: pl.DataFrame, reply: Reply) -> list[pl.DataFrame]:
-        """The rows to send again after a refusal: without the named ones, else in halves."""
-        errors = errors_in(reply.body)
+    def _refused(self, rows: pl.DataFrame, reply: Reply) -> Rest:
+        """What is left after a refusal: all but the rows that it names, or a part that holds the refused one."""
+        errors, sent = errors_in(reply.body), rows.height
         if not self.repeatable:
             rows = self._without_applied(rows)
         if rows.height == 1:
             self._except(rows, Outcome.FAILED, reason_of(reply.verdict.code), _said(errors, reply))
-            return []
+            return Rest(rows.head(0), named=True, unknown=sent == 1 and reply.verdict.code not in REASONS)
         named = {record: error for error in errors for record in named_records(error, rows)}
         for record, error in named.items():
             row = rows.filter(pl.col(Column.RECORD) == record)
             self._except(row, Outcome.FAILED, reason_of(error.extensions.code), _text(error))
         rest = rows.filter(~pl.col(Column.RECORD).is_in(list(named)))
         if named:
-            return [self._without_missing(rest) if reply.verdict.code in NOT_FOUND else rest]
-        half = (rest.height + 1) // 2
-        return [rest.slice(half), rest.slice(0, half)]
+            return Rest(self._without_missing(rest) if reply.verdict.code in NOT_FOUND else rest, named=True)
+        return Rest(rest, named=False, holds=rest.height == sent)
 
     def _without_missing(self, rows: pl.DataFrame) -> pl.DataFrame:
         """One unknown contact has cost a request; from the second on, one look-up finds all of the batch."""
@@ -97,7 +101,10 @@ class Isolation:
             return rows
         self._lookups = 1
         there = pl.col(Column.IDENTITY).is_in(sorted(self.present(rows)))
-        self._except(rows.filter(there), None, Reason.NOT_CONFIRMED, "found after a refusal")
+        applied = rows.filter(there)
+        if not applied.is_empty():
+            self.suspicion.accepted(self._kind)
+        self._except(applied, None, Reason.NOT_CONFIRMED, "found after a refusal")
         return rows.filter(~there)
 
     def _except(self, rows: pl.DataFrame, outcome: Outcome | None, reason: Reason, message: str) -> None:

@@ -17,9 +17,10 @@ from pipeline.destinations.ivvy.fields import ALL_URLS, EXTERNAL_ID, MOST_URLS, 
 from pipeline.destinations.ivvy.foretell import foretell
 from pipeline.destinations.ivvy.identity import Found, Wanted, find, identity_of
 from pipeline.destinations.ivvy.options import Options
-from pipeline.destinations.ivvy.refusals import verdict_of
+from pipeline.destinations.ivvy.refusals import NO_FIELD, NO_GROUP, verdict_of
 from pipeline.destinations.ivvy.signature import Signature
 from pipeline.destinations.ivvy.writing import Writing
+from pipeline.destinations.suspicion import Suspicion
 from pipeline.model import OWN_ID, Channel, Column, Operation
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class Ivvy:
     """One account."""
 
     def __init__(self, url: str, credentials: Mapping[str, str], options: Options) -> None:
-        self.url, self.options = url.rstrip("/"), options
+        self.url, self.options, self.suspicion = url.rstrip("/"), options, Suspicion()
         self.signature = Signature(credentials["api_key"], credentials["api_secret"])
         self.over: set[str] = set()
         """Batches that have ended, by their ids."""
@@ -85,7 +86,7 @@ class Ivvy:
     def deliver(self, job: Job, items: pl.DataFrame, send: Send) -> Delivery:  # noqa: ARG002 - the interface has it
         """Carries out items, each by its own calls; together they travel as batches."""
         creates = items.item(0, Column.OPERATION) == Operation.CREATE
-        return Writing(self._calls(send), creates).deliver(items)
+        return Writing(self._calls(send), creates, self.suspicion).deliver(items)
 
     def ended(self, work: str, send: Send) -> bool:
         """A batch goes on after it was accepted (IV-14)."""
@@ -114,8 +115,11 @@ class Ivvy:
             return by_status(response.status_code, f"HTTP {response.status_code}")
         return verdict_of(body)
 
-    def blame(self, message: str) -> tuple[str, str] | None:  # noqa: ARG002 - the interface has it
-        """Nothing that stops a run is about a name of the mapping."""
+    def blame(self, message: str) -> tuple[str, str] | None:
+        """The group, or the custom field, that is not there any more."""
+        for kind, named in (("group", NO_GROUP), ("attribute", NO_FIELD)):
+            if (found := named.match(message)) is not None:
+                return kind, found["id"]
         return None
 
     def _calls(self, send: Send) -> Calls:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
 from pydantic import ValidationError
@@ -22,6 +23,25 @@ REASONS: Final = {
     str(wire.MISSING): Reason.ATTRIBUTE_MISSING,
 }
 """specificCode -> reason; another one is reported verbatim."""
+
+
+NO_GROUP: Final = re.compile(r"^group (?P<id>\d+): ")
+NO_FIELD: Final = re.compile(r"^'customFields' does not validate; Field (?P<id>\d+) does not exist")
+"""Of what a refusal says only the name of the parameter is documented. Where the rest of it has other words, the fault
+is one of the rows', until it is found in all of them."""
+
+
+def doubtful(verdict: Verdict) -> bool:
+    """Whether a refusal of one row may be one of every row."""
+    known = verdict.code in REASONS or verdict.code == UNSUCCESSFUL
+    return verdict.kind is Kind.REFUSED and (not known or verdict.message.startswith("'customFields'"))
+
+
+def of_group(group: int, verdict: Verdict) -> Verdict:
+    """The verdict on a change of a group's members: the group itself, where it is what does not validate (IV-04)."""
+    if verdict.code != str(wire.INVALID) or not verdict.message.startswith("'group'"):
+        return verdict
+    return Verdict(Kind.HALT, verdict.code, f"group {group}: {verdict.message}")
 
 
 def reason_of(code: str) -> Reason:
@@ -47,6 +67,8 @@ def verdict_of(body: Any) -> Verdict:
 def _judged(error: wire.Error) -> Verdict:
     message = "; ".join((error.message, *error.additionalMessages))
     specific = str(error.specificCode or error.errorCode)
+    if NO_FIELD.match(message):
+        return Verdict(Kind.HALT, specific, message)
     if str(error.specificCode) in REASONS or error.specificCode == wire.BATCH_NOT_FOUND:
         return Verdict(Kind.REFUSED, specific, message)
     if error.errorCode in HALTS:

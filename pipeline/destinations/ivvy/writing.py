@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import ValidationError
 
+from pipeline.destinations.halting import halted, refuses_all
 from pipeline.destinations.interface import Delivery, Exceptional, Kind, Reply
 from pipeline.destinations.ivvy import wire
-from pipeline.destinations.ivvy.refusals import reason_of
+from pipeline.destinations.ivvy.refusals import doubtful, of_group, reason_of
+from pipeline.destinations.suspicion import Suspicion
 from pipeline.model import Column, Outcome, Reason, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     import polars as pl
 
@@ -52,6 +54,7 @@ class Writing:
 
     calls: Calls
     creates: bool
+    suspicion: Suspicion = field(default_factory=Suspicion)
     exceptional: dict[int, Exceptional] = field(default_factory=dict)
     ids: dict[int, int] = field(default_factory=dict)
     """Record -> id of its contact."""
@@ -90,9 +93,20 @@ class Writing:
             writing = [row for row in rows if not (self.creates and row.contact is not None)]
             mine = [(row, row.params) for row in writing if row.params and self._is_repeatable(row) is repeatable]
             replies = self.calls.many(wire.ADD_OR_UPDATE, [params for _, params in mine], repeatable=repeatable)
+            self._suspect(replies)
             for (row, _), reply in zip(mine, replies, strict=True):
                 if self._judge(row, reply):
                     self._wrote(row, reply)
+
+    def _suspect(self, replies: Sequence[Reply]) -> None:
+        """Raises Refused where every row is refused alike, with a code that nobody knows."""
+        kind = "create" if self.creates else "update"
+        if any(reply.verdict.kind is Kind.OK and not reply.unclear for reply in replies):
+            self.suspicion.accepted(kind)
+            return
+        for verdict in (reply.verdict for reply in replies if doubtful(reply.verdict)):
+            if alike := self.suspicion.refused(kind, verdict):
+                raise refuses_all(verdict, alike)
 
     def _is_repeatable(self, row: Row) -> bool:
         return not self.creates and not row.raises
@@ -121,6 +135,8 @@ class Writing:
         for group, members in groups.items():
             params = {"contacts": [self.ids[row.record] for row in members], "group": group}
             reply = self.calls.one(action, params, repeatable=True)
+            if (verdict := of_group(group, reply.verdict)).kind is Kind.HALT:
+                raise halted(verdict)
             changed = _changed(reply)
             for row in members:
                 if self._judge(row, reply) and not changed.get(self.ids[row.record], False):
@@ -134,6 +150,9 @@ class Writing:
         verdict = reply.verdict
         if not reply.unclear and verdict.kind is Kind.OK:
             return True
+        if verdict.kind is Kind.HALT:
+            # A single call is stopped on its way; that of a batch is one answer among others.
+            raise halted(verdict)
         if reply.unclear or verdict.kind is not Kind.REFUSED:
             self._except(row, None, Reason.NOT_CONFIRMED, about + verdict.message)
         else:

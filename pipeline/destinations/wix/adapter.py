@@ -11,6 +11,7 @@ import polars as pl
 from pipeline.destinations import foretelling
 from pipeline.destinations.answers import by_status, required, shaped
 from pipeline.destinations.interface import Audience, Delivery, Field, Kind, Limits, Send, Verdict
+from pipeline.destinations.suspicion import Suspicion
 from pipeline.destinations.wix import encode, update, wire
 from pipeline.destinations.wix.bulk import Bulk
 from pipeline.destinations.wix.contacts import frame_of
@@ -30,7 +31,7 @@ class Wix:
     """One site."""
 
     def __init__(self, url: str, credentials: Mapping[str, str], options: Options) -> None:
-        self.url, self.options = url.rstrip("/"), options
+        self.url, self.options, self.suspicion = url.rstrip("/"), options, Suspicion()
         self.site_id = credentials["site_id"]
         self.headers = {
             "content-type": "application/json",
@@ -83,7 +84,7 @@ class Wix:
     def deliver(self, job: Job, items: pl.DataFrame, send: Send) -> Delivery:
         """Known consents one by one where their revision must guard them, all others in one call."""
         one_by_one = self._guarded(job)
-        delivery = Bulk(lambda rows: self._bulk(job, rows, send)).deliver(items.filter(~one_by_one))
+        delivery = Bulk(lambda rows: self._bulk(job, rows, send), self.suspicion).deliver(items.filter(~one_by_one))
         for record, text, handle in items.filter(one_by_one).select(Column.RECORD, Column.WIRE, Column.HANDLE).rows():
             sent = json.loads(text)
             delivery += self._update(record, sent, json.loads(handle), send)

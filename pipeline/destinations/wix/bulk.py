@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 from pydantic import ValidationError
 
-from pipeline.destinations.interface import Delivery, Exceptional, Kind, Reply
+from pipeline.destinations.halting import refuses_all
+from pipeline.destinations.halving import Halving, Rest
+from pipeline.destinations.interface import Delivery, Exceptional, Kind, Reply, Verdict
+from pipeline.destinations.suspicion import Suspicion
 from pipeline.destinations.wix import wire
 from pipeline.destinations.wix.refusals import named_items, reason_of
 from pipeline.model import Column, Outcome, Reason
@@ -18,6 +21,7 @@ from pipeline.model import Column, Outcome, Reason
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+KIND: Final = "bulk"
 Upsert = Callable[[pl.DataFrame], Reply]
 """Sends rows in one call."""
 
@@ -27,6 +31,7 @@ class Bulk:
     """Delivers rows until each is applied, refused by itself, or unclear."""
 
     upsert: Upsert
+    suspicion: Suspicion = field(default_factory=Suspicion)
     exceptional: list[Exceptional] = field(default_factory=list)
     links: dict[int, str] = field(default_factory=dict)
     expected: int = 0
@@ -34,49 +39,56 @@ class Bulk:
 
     def deliver(self, items: pl.DataFrame) -> Delivery:
         """A call that is refused as a whole is sent again without the rows that the refusal names, else in halves."""
-        waiting = [items]
-        while waiting:
-            rows = waiting.pop()
-            if rows.is_empty():
-                continue
-            reply = self.upsert(rows)
-            if reply.unclear:
-                self._except(rows, None, Reason.NOT_CONFIRMED, reply.verdict.message)
-            elif reply.verdict.kind is Kind.OK:
-                self._take(rows, reply)
-            else:
-                waiting += self._split(rows, reply)
+        halving = Halving(
+            KIND,
+            send=self.upsert,
+            accepted=self._take,
+            unclear=lambda rows, reply: self._except(rows, None, Reason.NOT_CONFIRMED, reply.verdict.message),
+            refused=self._refused,
+            suspicion=self.suspicion,
+        )
+        halving.settle(items)
         return Delivery(self.expected, self.reported, tuple(self.exceptional), self.links)
 
-    def _take(self, rows: pl.DataFrame, reply: Reply) -> None:
+    def _take(self, rows: pl.DataFrame, reply: Reply) -> bool:
         try:
             answer = wire.Bulk.model_validate(reply.body)
         except ValidationError:
             self._except(rows, None, Reason.NOT_CONFIRMED, "an answer of another shape")
-            return
+            return False
         results = by_item(answer.results, rows.get_column(Column.IDENTITY).to_list())
-        refused = 0
+        refused: list[str] = []
         for position, (record, sent) in enumerate(rows.select(Column.RECORD, Column.WIRE).iter_rows()):
             result = results.get(position)
-            refused += result is not None and result.refusal is not None
+            refused += [result.refusal] if result is not None and result.refusal is not None else []
             exceptional, link = judged(record, json.loads(sent), result)
             self.exceptional += [exceptional] if exceptional else []
             self.links |= {record: link} if link else {}
-        self.expected += rows.height - refused
+        self.expected += rows.height - len(refused)
         total = answer.metadata.totalSuccess
         self.reported += total if total is not None else sum(r.refusal is None for r in results.values())
+        if len(refused) == rows.height:
+            self._suspect(refused)
+        return len(refused) < rows.height
 
-    def _split(self, rows: pl.DataFrame, reply: Reply) -> list[pl.DataFrame]:
+    def _suspect(self, refused: Sequence[str]) -> None:
+        """Raises Refused where every item is refused alike, with a code that nobody knows."""
+        for said in refused:
+            code, _, message = said.partition(":")
+            verdict = Verdict(Kind.REFUSED, code.strip(), message.strip())
+            if reason_of(said) is Reason.REFUSED and (alike := self.suspicion.refused(KIND, verdict)):
+                raise refuses_all(verdict, alike)
+
+    def _refused(self, rows: pl.DataFrame, reply: Reply) -> Rest:
         named = {position: said for position, said in named_items(reply.body).items() if position < rows.height}
-        if rows.height == 1 and not named:
+        unknown = rows.height == 1 and not named
+        if unknown:
             named = {0: reply.verdict.message}
-        if not named:
-            half = (rows.height + 1) // 2
-            return [rows.slice(half), rows.slice(0, half)]
         numbered = rows.with_row_index("_position")
         for position, said in named.items():
             self._except(rows.slice(position, 1), Outcome.FAILED, reason_of(reply.verdict.code), said)
-        return [numbered.filter(~pl.col("_position").is_in(list(named))).drop("_position")]
+        rest = numbered.filter(~pl.col("_position").is_in(list(named))).drop("_position")
+        return Rest(rest, named=bool(named), unknown=unknown)
 
     def _except(self, rows: pl.DataFrame, outcome: Outcome | None, reason: Reason, message: str) -> None:
         records = rows.get_column(Column.RECORD).to_list()

@@ -37,7 +37,7 @@ def test_a_canary_that_agrees_is_followed_by_the_rest(account: Account, first: i
 def test_a_canary_that_differs_stops_the_rest(account: Account) -> None:
     """An account that says it took a status and did not."""
     account.seed(*(contact(n) for n in range(1, 7)))
-    body = {"id": 1, "success": True}
+    body: Any = {"id": 1, "success": True}
     account.sandbox.faults(
         [{"fault": "answer", "operation": "addOrUpdateContact", "nth": [1], "status": 200, "body": body}]
     )

@@ -43,7 +43,7 @@ def test_a_canary_that_differs_stops_the_rest_of_its_batch_and_the_other_address
     site.seed()
     details = {"type": "EMAIL", "email": "ann1@example.com"}
     taken = {"id": "1", "revision": "1", "state": "CONFIRMED", "details": details}
-    body = {"results": [{"originalIndex": 0, "marketingConsent": taken}], "metadata": {"totalSuccess": 1}}
+    body: Any = {"results": [{"originalIndex": 0, "marketingConsent": taken}], "metadata": {"totalSuccess": 1}}
     site.sandbox.faults([{"fault": "answer", "operation": "bulkUpsert", "nth": [1], "status": 200, "body": body}])
     result = synced(site, 1)
     assert (result.exit_code, sizes(site), site.states()) == (4, [1], {})
