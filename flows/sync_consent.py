@@ -28,6 +28,7 @@ from pipeline.errors import ConsentSyncError, Interrupted
 from pipeline.model import Extent
 from pipeline.settings import Settings
 from pipeline.signals import stopping
+from pipeline.stopping import limited
 
 
 def run_name() -> str:
@@ -61,7 +62,9 @@ def _carry_out(request: SyncRequest, stop: Event, progress: Progress) -> Result 
     try:
         settings = Settings.load()
         home = settings.consent_sync_home
-        return _command(request, Context(settings=settings, home=home, stop=stop, progress=progress, perform=as_task))
+        with limited(stop, settings.consent_sync_time_limit_minutes):
+            context = Context(settings=settings, home=home, stop=stop, progress=progress, perform=as_task)
+            return _command(request, context)
     except Exception as error:  # noqa: BLE001 - see above; `told` says its kind and place
         return told(error)
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from pipeline.errors import Interrupted
+from pipeline.stopping import why
 from pipeline.transport import Patience
 
 if TYPE_CHECKING:
@@ -68,4 +69,4 @@ class Context:
     def check_stop(self) -> None:
         """Raises Interrupted when the run was asked to stop."""
         if self.stop.is_set():
-            raise Interrupted("stopped before anything was sent; run the same command again")
+            raise Interrupted(f"{why(self.stop)} before anything was sent; run the same command again")

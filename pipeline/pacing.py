@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from pipeline.allowance import AHEAD_SECONDS, Book, Pace, Reserved, Spent
 from pipeline.desk import OwnDesk
-from pipeline.errors import Interrupted
+from pipeline.stopping import interrupted
 from pipeline.throttling import Throttled
 
 if TYPE_CHECKING:
@@ -257,4 +257,4 @@ class Pacer:
 def wait(stop: threading.Event, seconds: float) -> None:
     """Waits; raises Interrupted as soon as the run is stopped."""
     if stop.wait(max(0.0, seconds)):
-        raise Interrupted("the run was stopped")
+        raise interrupted(stop)

@@ -20,12 +20,13 @@ from pipeline.samples import Samples
 from pipeline.stages.batch import OPT_OUT_PHASE
 from pipeline.stages.outcomes import APPLIED, SHARD, settle, settle_items
 from pipeline.stages.report import Causes, Material, next_steps, render, view_of
-from pipeline.summary import ModifiedCount, Requests, Summary, Tally, modified_count, planned_outcomes
+from pipeline.summary import ModifiedCount, Problem, Requests, Summary, Tally, modified_count, planned_outcomes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from pipeline.carried_out import Run
+    from pipeline.errors import ConsentSyncError
     from pipeline.governor import Slowed
     from pipeline.job import Job
     from pipeline.ledger_rows import BatchKey, BatchRow
@@ -49,23 +50,26 @@ OUTCOMES: Final = {
 }
 
 
-def write_plan(run: Run) -> Summary:
+def write_plan(run: Run, error: ConsentSyncError | None = None) -> Summary:
     """summary.json and report.html of a plan: the outcomes it will have if the destination accepts everything."""
     found = _gathering(run)
     for records, items in _shards(run):
         outcomes = planned_outcomes(records, items)
         found.add(outcomes, items, run.job)
         found.samples.add(items)
-    return _finish(run, found, RunStatus.PLANNED, ModifiedCount(expected=run.manifest.items))
+    return _finish(run, found, RunStatus.PLANNED, ModifiedCount(expected=run.manifest.items), error)
 
 
-def write_stopped(run: Run) -> Summary:
+def write_stopped(run: Run, error: ConsentSyncError) -> Summary:
     """The report of a run that its guards stopped: nothing was sent."""
-    return write(run, RunStatus.STOPPED)
+    return write(run, RunStatus.STOPPED, error)
 
 
-def write(run: Run, status: RunStatus | None) -> Summary:
-    """All files of the report. `status` None: the run came to its end, and its outcomes say how."""
+def write(run: Run, status: RunStatus | None, error: ConsentSyncError | None = None) -> Summary:
+    """All files of the report. `status` None: the run came to its end, and its outcomes say how.
+
+    `error`: what stopped it just now.
+    """
     found = _gathering(run)
     batches = run.ledger.batches(run.folder.run_id)
     exceptional = []
@@ -84,7 +88,7 @@ def write(run: Run, status: RunStatus | None) -> Summary:
     _write_rejects(run, pl.concat(exceptional).sort("record"))
     stopped = status in {RunStatus.STOPPED, RunStatus.INTERRUPTED}
     honest = status if stopped and status else found.tally.status()
-    return _finish(run, found, honest, modified_count(batches.values()))
+    return _finish(run, found, honest, modified_count(batches.values()), error)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +114,13 @@ def _gathering(run: Run) -> Gathering:
     )
 
 
-def _finish(run: Run, found: Gathering, status: RunStatus, modified: ModifiedCount) -> Summary:
+def _finish(
+    run: Run,
+    found: Gathering,
+    status: RunStatus,
+    modified: ModifiedCount,
+    error: ConsentSyncError | None = None,
+) -> Summary:
     """Writes summary and report, and the status where others look for it."""
     tally, batches = found.tally, run.ledger.batches(run.folder.run_id)
     nothing_sent = not batches and status in {RunStatus.PLANNED, RunStatus.STOPPED}
@@ -133,6 +143,7 @@ def _finish(run: Run, found: Gathering, status: RunStatus, modified: ModifiedCou
         resubscriptions=found.samples.resubscriptions,
         guards=run.manifest.guards,
         requests_to_come=run.manifest.forecast if nothing_sent else None,
+        error=Problem(code=error.exit_code, message=str(error)) if error is not None else None,
         canary=_canary(run),
         open_opt_outs=waiting.figures,
         run_dir=str(run.folder.path),

@@ -59,7 +59,8 @@ def plan(request: Request, context: Context) -> Result:
         with suppress(DestinationBusy), lock.holding(context.home, job.destination, job.account):
             _record_earlier(job, context, ledger)
         run = _plan(request, Subject(file, job, audience), context, ledger, session)
-        return Result(reporting.write_plan(run), approval.stopped_by_guards(run.folder, run.manifest))
+        error = approval.stopped_by_guards(run.folder, run.manifest)
+        return Result(reporting.write_plan(run, error), error)
 
 
 def sync(request: Request, context: Context) -> Result:
@@ -74,7 +75,7 @@ def sync(request: Request, context: Context) -> Result:
         run = _plan(request, Subject(file, job, audience), context, ledger, session)
         held.name(run.folder.run_id)
         if (error := approval.stopped_by_guards(run.folder, run.manifest)) is not None:
-            return Result(reporting.write_stopped(run), error)
+            return Result(reporting.write_stopped(run, error), error)
         ledger.permit(run.folder.run_id, Extent.WHOLE, None, context.clock())
         canary.admit(run, request.canary, begun=False, approved=False)
         return _carry_out(run, session, Extent.WHOLE, watchful=False)
@@ -92,7 +93,8 @@ def revert(run_id: str, context: Context) -> Result:
         subject = Subject(file, renamed(now_bound, manifest), audience)
         plan_of = reverting.plan(reverting.past(folder, manifest, ledger), subject, context, ledger, session)
         run = Run(*plan_of, renamed(now_bound, plan_of[1]), context, ledger)
-        return Result(reporting.write_plan(run), approval.stopped_by_guards(run.folder, run.manifest))
+        error = approval.stopped_by_guards(run.folder, run.manifest)
+        return Result(reporting.write_plan(run, error), error)
 
 
 def apply(
@@ -206,7 +208,7 @@ def _carry_out(run: Run, session: Session, extent: Extent, *, watchful: bool) ->
     if error is None and len(run.ledger.batches(run.folder.run_id)) < run.manifest.batches:
         error, status = approval.rest_waits(run.folder, run.manifest), RunStatus.STOPPED
     perform("record", lambda: delivering.record(run))
-    summary = perform("report", lambda: reporting.write(run, status))
+    summary = perform("report", lambda: reporting.write(run, status, error))
     return Result(summary, error)
 
 

@@ -14,7 +14,7 @@ from pipeline.allowance import Pace
 from pipeline.desk import OwnDesk
 from pipeline.errors import StorageError
 from pipeline.governor import Governor, Slowed
-from pipeline.pacing import Pacer
+from pipeline.pacing import Pacer, wait
 from pipeline.transport import Attempt, Keep, Patience, Transport
 
 if TYPE_CHECKING:
@@ -60,9 +60,14 @@ class Session:
         size = self.destination.limits.identities_per_read
         pages = list(wanted.iter_slices(size)) or [wanted]
         send, governor = self.sender(self.log), self.transport.governor
-        read = partial(self.destination.read_back, job, send=send)
+        ask = partial(self.destination.read_back, job, send=send)
+
+        def read(page: pl.DataFrame) -> pl.DataFrame:
+            wait(self.transport.stop, 0)
+            return governor.read(page, ask)
+
         with ThreadPoolExecutor(self.threads, thread_name_prefix="read") as pool:
-            frames = list(pool.map(lambda page: governor.read(page, read), pages))
+            frames = list(pool.map(read, pages))
         return pl.concat(frames)
 
 

@@ -40,6 +40,8 @@ class Settings(BaseSettings):
     """Records that are planned at once, at some 2 GB of memory for a million; an export with more is refused."""
     consent_sync_memory_mib: Annotated[int, Field(ge=512)] = 1024
     """Memory that a run may take, in MiB: larger exports are divided into shards."""
+    consent_sync_time_limit_minutes: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    """When a command that talks to a destination stops by itself, as after SIGTERM."""
     consent_sync_opt_out_limit_days: int = 10
     """Business days within which an opt-out must have reached the destination."""
 

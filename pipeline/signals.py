@@ -7,15 +7,17 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from pipeline.stopping import Stop
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import FrameType
 
 
 @contextmanager
-def stopping() -> Iterator[threading.Event]:
+def stopping() -> Iterator[Stop]:
     """The event, set by the first signal; a second Ctrl-C stops at once. Outside the main thread no signal arrives."""
-    stop = threading.Event()
+    stop = Stop()
     if threading.current_thread() is not threading.main_thread():
         yield stop
         return

@@ -77,6 +77,15 @@ class ModifiedCount(BaseModel):
     reported: int = 0
 
 
+class Problem(BaseModel):
+    """What stopped a run: the exit code that it ends with, and a sentence for the operator."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    code: int
+    message: str
+
+
 class Summary(BaseModel):
     """The outcome of a run, or its plan. Counts and masked samples: no address, no name, no value."""
 
@@ -104,6 +113,8 @@ class Summary(BaseModel):
     """While nothing of the plan was sent."""
     next: list[str] = Field(default_factory=list)
     """Commands for what to do next."""
+    error: Problem | None = None
+    """What stopped it; None: it came to its end, or nobody has carried it out."""
     canary: CanaryFigures | None = None
     """None: all went at once."""
     open_opt_outs: OpenOptOuts = Field(default_factory=OpenOptOuts)

@@ -22,6 +22,7 @@ from pipeline.governor import Governor
 from pipeline.pacing import Pacer, Turn, wait
 from pipeline.retry_after import asked_seconds
 from pipeline.trial import Trial
+from pipeline.watchdog import Watchdog
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -71,6 +72,7 @@ class Transport:
     """Signs each attempt anew."""
     governor: Governor = field(default_factory=Governor)
     make_client: Callable[[], Client] = field(init=False)
+    _watchdog: Watchdog = field(init=False, default_factory=Watchdog)
     _own: threading.local = field(init=False, default_factory=threading.local)
     _clients: list[Client] = field(init=False, default_factory=list)
 
@@ -99,6 +101,7 @@ class Transport:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._watchdog.close()
         for client in self._clients:
             client.close()
 
@@ -190,17 +193,23 @@ class Transport:
             self.governor.in_time()
 
     def _exchange(self, request: httpx.Request) -> httpx.Response:
-        """The whole answer. The client's time limit is for one read: an answer that drips in has many."""
-        ends = time.monotonic() + self.request_seconds
-        response = self.client.send(request, stream=True, auth=self.auth)
-        pieces: list[bytes] = []
-        try:
-            for piece in response.iter_bytes():
-                pieces.append(piece)
-                if time.monotonic() > ends:
-                    raise httpx.ReadTimeout("the answer did not end within the time limit", request=request)
-        finally:
-            response.close()
+        """The whole answer. An end is put to it when its time is over, though each of its bytes came in time."""
+        with self._watchdog.watching(self.request_seconds) as watch:
+            request.extensions = {**request.extensions, "trace": watch.trace}
+            try:
+                response = self.client.send(request, stream=True, auth=self.auth)
+                pieces: list[bytes] = []
+                try:
+                    for piece in response.iter_bytes():
+                        pieces.append(piece)
+                        if time.monotonic() > watch.ends:
+                            raise httpx.ReadTimeout("the answer did not end within the time limit", request=request)
+                finally:
+                    response.close()
+            except httpx.RequestError as error:
+                if watch.overdue and not isinstance(error, NOT_SENT):
+                    raise httpx.ReadTimeout("the answer did not end within the time limit", request=request) from None
+                raise
         plain = [(name, value) for name, value in response.headers.multi_items() if name != "content-encoding"]
         return httpx.Response(response.status_code, headers=plain, content=b"".join(pieces), request=request)
 

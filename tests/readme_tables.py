@@ -53,6 +53,7 @@ DEFAULTS: Final = {
     "consent_sync_attempts": "6",
     "consent_sync_max_shard_records": "10,000,000",
     "consent_sync_memory_mib": "1024",
+    "consent_sync_time_limit_minutes": "none",
     "consent_sync_operator": "the system's user",
     "consent_sync_opt_out_limit_days": "10",
 }
@@ -70,6 +71,7 @@ MEANING: Final = {
     "consent_sync_attempts": "how often one request is tried while the destination gives no usable answer",
     "consent_sync_max_shard_records": "records that are planned at once, see [limits](#limits)",
     "consent_sync_memory_mib": "memory that a run may take, in MiB: larger exports are divided, see [memory](#memory)",
+    "consent_sync_time_limit_minutes": "when a command stops by itself, as after SIGTERM",
     "consent_sync_operator": "who runs it, as the evidence names them",
     "consent_sync_opt_out_limit_days": "business days that the law gives an opt-out: 2, 5 or 10",
 }
@@ -79,8 +81,8 @@ CODES: Final = {
     1: "an unexpected error, or the disk or the ledger cannot be written",
     2: "usage, settings, mapping, export or a suppression list cannot be used; nothing was sent",
     3: "finished, but rows were rejected, held, failed or unknown, or parts withheld; or evidence is broken",
-    4: "a guard stopped it; nothing was sent, or with `--only opt-outs` nothing but opt-outs",
-    5: "the destination is unreachable or refuses, or the run was stopped; `resume` goes on",
+    4: "a guard or the canary stopped it; nothing was sent, or nothing but opt-outs (`--only opt-outs`) or the canary",
+    5: "the destination is unreachable or refuses, takes nothing, or the run was stopped; `resume` goes on",
     6: "another run holds this destination",
 }
 

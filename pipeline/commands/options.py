@@ -33,6 +33,15 @@ CanaryOption = Annotated[
         "--canary", min=0, metavar="N", help="Send and read back the first N items; a difference stops the rest."
     ),
 ]
+TimeLimitOption = Annotated[
+    float | None,
+    typer.Option(
+        "--time-limit",
+        min=0.001,
+        metavar="MINUTES",
+        help="Stop by itself, as after SIGTERM [CONSENT_SYNC_TIME_LIMIT_MINUTES].",
+    ),
+]
 HomeOption = Annotated[
     Path | None,
     typer.Option("--home", metavar="DIR", help="Where runs and state live [CONSENT_SYNC_HOME, .consent-sync]."),
@@ -67,15 +76,19 @@ def carry_out(
     home: Path | None,
     *,
     as_json: bool,
+    time_limit: float | None = None,
     show_addresses: bool = False,
     memory: int | None = None,
 ) -> NoReturn:
     """Runs a command of the chain with progress and signals, prints what it came to, and exits with its code."""
     from pipeline import console
     from pipeline.signals import stopping
+    from pipeline.stopping import limited
 
     with console.progress() as progress, stopping() as stop:
-        result = command(context_of(home, memory, progress=progress, stop=stop, show_addresses=show_addresses))
+        context = context_of(home, memory, progress=progress, stop=stop, show_addresses=show_addresses)
+        with limited(stop, time_limit or context.settings.consent_sync_time_limit_minutes):
+            result = command(context)
     if as_json:
         print_json(result.summary.document())
     console.show(result, to_stderr=as_json)

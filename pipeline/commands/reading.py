@@ -13,6 +13,7 @@ from pipeline.commands.options import (
     MappingArgument,
     MaybeExportOption,
     RunArgument,
+    TimeLimitOption,
     context_of,
     print_json,
 )
@@ -22,13 +23,19 @@ def check(
     mapping: MappingArgument,
     export: MaybeExportOption = None,
     online: Annotated[bool, typer.Option("--online", help="Compare with the destination's audience too.")] = False,
+    time_limit: TimeLimitOption = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Check a mapping: alone, against an export's header and values, and (--online) against the audience."""
     from pipeline import checking
+    from pipeline.signals import stopping
+    from pipeline.stopping import limited
 
-    found = checking.check(mapping, export, online=context_of(home) if online else None)
+    with stopping() as stop:
+        context = context_of(home, stop=stop) if online else None
+        with limited(stop, time_limit or (context.settings.consent_sync_time_limit_minutes if context else None)):
+            found = checking.check(mapping, export, online=context)
     if as_json:
         print_json(found.document())
     for line in found.lines():
@@ -62,16 +69,20 @@ def verify(
     max_drift: Annotated[
         float, typer.Option("--max-drift", min=0, max=1, metavar="SHARE", help="Exit with 0 up to this share.")
     ] = 0.0,
+    time_limit: TimeLimitOption = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Read the destination and compare it with an export, or with what it was told. Sends no mutation."""
     from pipeline import console, verifying
     from pipeline.signals import stopping
+    from pipeline.stopping import limited
 
     audit = verifying.Audit(mapping, export, destination_only, max_drift)
     with console.progress() as progress, stopping() as stop:
-        found = verifying.verify(audit, context_of(home, progress=progress, stop=stop))
+        context = context_of(home, progress=progress, stop=stop)
+        with limited(stop, time_limit or context.settings.consent_sync_time_limit_minutes):
+            found = verifying.verify(audit, context)
     if as_json:
         print_json(found.document())
     for line in found.lines():

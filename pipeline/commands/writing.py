@@ -16,6 +16,7 @@ from pipeline.commands.options import (
     MappingArgument,
     MemoryOption,
     RunArgument,
+    TimeLimitOption,
     carry_out,
 )
 
@@ -24,11 +25,12 @@ if TYPE_CHECKING:
     from pipeline.context import Context
 
 
-def plan(  # noqa: PLR0913, PLR0917 - its options
+def plan(
     mapping: MappingArgument,
     export: ExportOption,
     full: FullOption = False,
     memory: MemoryOption = None,
+    time_limit: TimeLimitOption = None,
     home: HomeOption = None,
     show_addresses: AddressesOption = False,
     as_json: JsonOption = False,
@@ -40,7 +42,7 @@ def plan(  # noqa: PLR0913, PLR0917 - its options
     def planned(context: Context) -> Result:
         return run.plan(Request(mapping, export, full), context)
 
-    carry_out(planned, home, as_json=as_json, show_addresses=show_addresses, memory=memory)
+    carry_out(planned, home, as_json=as_json, show_addresses=show_addresses, memory=memory, time_limit=time_limit)
 
 
 def apply(
@@ -50,6 +52,7 @@ def apply(
         str | None, typer.Option("--only", metavar="opt-outs", help="Send the opt-outs, and let the rest wait.")
     ] = None,
     canary: CanaryOption = None,
+    time_limit: TimeLimitOption = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -64,7 +67,7 @@ def apply(
     def applied(context: Context) -> Result:
         return run.apply(run_id, context, approve=approve, extent=extent, first=canary)
 
-    carry_out(applied, home, as_json=as_json)
+    carry_out(applied, home, as_json=as_json, time_limit=time_limit)
 
 
 def sync(
@@ -73,6 +76,7 @@ def sync(
     full: FullOption = False,
     memory: MemoryOption = None,
     canary: CanaryOption = None,
+    time_limit: TimeLimitOption = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -83,21 +87,31 @@ def sync(
     def synced(context: Context) -> Result:
         return run.sync(Request(mapping, export, full, canary), context)
 
-    carry_out(synced, home, as_json=as_json, memory=memory)
+    carry_out(synced, home, as_json=as_json, memory=memory, time_limit=time_limit)
 
 
-def resume(run_id: RunArgument, home: HomeOption = None, as_json: JsonOption = False) -> None:
+def resume(
+    run_id: RunArgument,
+    time_limit: TimeLimitOption = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
     """Go on after a crash or an outage; what was in flight is read back before anything is sent again."""
     from pipeline import run
 
-    carry_out(lambda context: run.resume(run_id, context), home, as_json=as_json)
+    carry_out(lambda context: run.resume(run_id, context), home, as_json=as_json, time_limit=time_limit)
 
 
-def revert(run_id: RunArgument, home: HomeOption = None, as_json: JsonOption = False) -> None:
+def revert(
+    run_id: RunArgument,
+    time_limit: TimeLimitOption = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
     """Plan what takes back the consents that a run changed, unless changed since; `apply` carries it out."""
     from pipeline import run
 
-    carry_out(lambda context: run.revert(run_id, context), home, as_json=as_json)
+    carry_out(lambda context: run.revert(run_id, context), home, as_json=as_json, time_limit=time_limit)
 
 
 def report(

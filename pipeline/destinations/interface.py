@@ -245,10 +245,7 @@ class Destination(Protocol):
         ...
 
     def blame(self, message: str) -> tuple[str, str] | None:
-        """The part of a mapping that a HALT message names.
-
-        ("attribute", name or id), ("group", id), ("channel", word) or ("option", name).
-        """
+        """What a HALT message names: ("attribute", name or id), ("group", id), ("channel", word), ("option", name)."""
         ...
 
 

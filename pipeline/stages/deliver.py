@@ -15,6 +15,7 @@ from pipeline.ledger_canaries import rest_begins, rest_waits
 from pipeline.ledger_rows import BatchKey, Settlement
 from pipeline.model import Column
 from pipeline.stages.courier import GAVE_UP, Courier
+from pipeline.stopping import why
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -177,7 +178,7 @@ class Deliverer:
         if failure is None and self._lost >= LOST:
             failure = self._takes_nothing()
         if failure is None and self.stop.is_set():
-            return Interrupted(f"stopped; `consent-sync resume {self.run_id}` goes on")
+            return Interrupted(f"{why(self.stop)}; `consent-sync resume {self.run_id}` goes on")
         return failure
 
     def _withdraw(self, trips: Iterable[Trip]) -> None:

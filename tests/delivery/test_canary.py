@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -76,6 +77,7 @@ def test_a_canary_that_differs_stops_the_rest(world: World) -> None:
     """Nothing else is sent; the message has how many, up to three records, what differs and what goes on; no value."""
     result = differed(world)
     assert (result.exit_code, str(result.summary.status), sizes(world)) == (4, "stopped", [5])
+    assert result.summary.document()["error"] == {"code": 4, "message": str(result.error)}
     said = str(result.error)
     assert "5 of 5 items" in said
     assert "record 1 (C•••••): First Name differs, Points differs, EMAIL: OPT_IN planned, nothing found" in said
@@ -224,3 +226,28 @@ def test_a_run_that_is_stopped_between_the_parts_of_a_batch_sends_the_rest_once(
     asked = [entry.operation for entry in world.sandbox.requests()[before:]]
     reads = asked[: asked.index(f"{mode}Contacts")].count("contacts")
     assert reads >= (1 if begun else 0)
+
+
+class CrashError(BaseException):
+    """Ends a run as a kill would: nothing catches it."""
+
+
+@pytest.mark.parametrize("sent", [1, 2])
+def test_a_crash_in_either_part_of_a_batch_creates_nobody_twice(world: World, sent: int) -> None:
+    """The part that took effect is in flight in the ledger, and it alone: it is read back before anything is sent."""
+    world.seed(create_existing="duplicate")
+
+    def clock() -> datetime:
+        if len(world.mutations()) == sent:
+            raise CrashError
+        return datetime.now(UTC)
+
+    mapping, export = world.mapping(mode="create"), world.export(rows_of(COUNT))
+    with pytest.raises(CrashError):
+        run.sync(Request(mapping, export, canary=5), world.context(clock=clock))
+    assert sizes(world) == [5, 5][:sent]
+    [run_id] = [path.name for path in world.home.glob("runs/*")]
+    result = world.resume(run_id)
+    assert (result.exit_code, result.summary.rows.created, sizes(world)) == (0, COUNT, [5, 5, 10, 5])
+    assert {key: len(found) for key, found in world.stored().items()} == {key_of(n): 1 for n in range(1, COUNT + 1)}
+    assert result.summary.document()["canary"] == {"asked": 5, "sent": 5, "read_back": 5, "differ": 0}
