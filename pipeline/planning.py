@@ -137,7 +137,9 @@ def plan_shard(draft: Draft, shard: int, context: Context, session: Session) -> 
     context.check_stop()
     job = draft.job
     mapped = map_records(source_of(draft.folder, shard, draft.file), job, context.clock())
+    context.check_stop()
     validated, forgotten = Forgotten(context.home).hold(validate(mapped, job), job)
+    context.check_stop()
     said = intents_of(validated, job)
     identities = said.folded.identities
     listed = draft.lists.listed
@@ -150,6 +152,7 @@ def plan_shard(draft: Draft, shard: int, context: Context, session: Session) -> 
     wanted = compared.filter(pl.col(Column.IDENTITY).is_in(asked.implode()))
     shown = session.read(job, wanted)
     seen = one_row_per_identity(suppress.mark(shown, listed, job, stored=True) if listed else shown)
+    context.check_stop()
     resolved = without_rest(decide(compared, seen, asked, job), forgotten, job)
     owed = pl.concat([resolved.opt_outs, opt_outs.of_others(validated, said.split, identities, job)])
     draft.folder.write_parquet(draft.folder.plan_file("opt_outs", shard), owed)
@@ -159,6 +162,7 @@ def plan_shard(draft: Draft, shard: int, context: Context, session: Session) -> 
         decided = gather(decided, said.split.records)
     apart = [records.rejected(validated.rejected), *(_malformed(draft) if shard == 0 else ())]
     whole = pl.concat([decided, *apart]).sort(Column.RECORD)
+    context.check_stop()
     return write_shard(draft, shard, whole, Decided(resolved, identities, shown), session)
 
 
