@@ -9,9 +9,8 @@ import polars as pl
 
 from pipeline import open_opt_outs, rejects
 from pipeline.advice import ADVICE
-from pipeline.canary_figures import CanaryFigures
+from pipeline.ended import SUMMARY, canary_figures, problem
 from pipeline.job import row_key
-from pipeline.ledger_canaries import canary_of
 from pipeline.ledger_pacing import slowed_of
 from pipeline.model import UNDELIVERED, BatchState, Column, Extent, Outcome, RunStatus
 from pipeline.outcome_files import OutcomeFiles, noted
@@ -20,7 +19,7 @@ from pipeline.samples import Samples
 from pipeline.stages.batch import OPT_OUT_PHASE
 from pipeline.stages.outcomes import APPLIED, SHARD, settle, settle_items
 from pipeline.stages.report import Causes, Material, next_steps, render, view_of
-from pipeline.summary import ModifiedCount, Problem, Requests, Summary, Tally, modified_count, planned_outcomes
+from pipeline.summary import ModifiedCount, Requests, Summary, Tally, modified_count, planned_outcomes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -143,8 +142,8 @@ def _finish(
         resubscriptions=found.samples.resubscriptions,
         guards=run.manifest.guards,
         requests_to_come=run.manifest.forecast if nothing_sent else None,
-        error=Problem(code=error.exit_code, message=str(error)) if error is not None else None,
-        canary=_canary(run),
+        error=problem(run, status, error),
+        canary=canary_figures(run),
         open_opt_outs=waiting.figures,
         run_dir=str(run.folder.path),
         report=str(run.folder.path / REPORT),
@@ -158,7 +157,7 @@ def _finish(
         manifest, summary, found.causes, requests, bool(batches), _rest_waits(run, batches), waiting.rows
     )
     summary.next = [step.command for step in next_steps(material.situation) if step.command]
-    run.folder.write_text("summary.json", summary.model_dump_json(indent=2) + "\n")
+    run.folder.write_text(SUMMARY, summary.model_dump_json(indent=2) + "\n")
     run.folder.write_text(REPORT, render(view_of(material)))
     run.folder.write_manifest(manifest)
     run.ledger.set_status(run.folder.run_id, str(status), finished)
@@ -174,14 +173,6 @@ def _traffic(requests: Sequence[Mapping[str, Any]], slowed: Slowed) -> Requests:
         lowest_in_flight=slowed.lowest_in_flight,
         lowest_rows_per_request=slowed.lowest_rows,
     )
-
-
-def _canary(run: Run) -> CanaryFigures | None:
-    known = canary_of(run.ledger, run.folder.run_id)
-    if known is None or not known.asked:
-        return None
-    figures = {name: getattr(known, name) for name in ("asked", "sent", "read_back", "differ", "state")}
-    return CanaryFigures(**figures, extent=run.ledger.permitted(run.folder.run_id) or Extent.WHOLE)
 
 
 def _rest_waits(run: Run, batches: Mapping[BatchKey, BatchRow]) -> bool:

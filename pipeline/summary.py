@@ -86,6 +86,13 @@ class Problem(BaseModel):
     message: str
 
 
+class Before(BaseModel):
+    """What an earlier summary said of how the run ended."""
+
+    status: RunStatus
+    error: Problem | None = None
+
+
 class Summary(BaseModel):
     """The outcome of a run, or its plan. Counts and masked samples: no address, no name, no value."""
 

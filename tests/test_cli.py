@@ -21,7 +21,8 @@ pytest_plugins = ["tests.delivery.fixtures"]
 NAMES = {
     "run_id", "destination", "status", "plan_hash", "balanced", "rows", "withheld", "requests", "modified_count",
     "transitions", "reasons", "run_dir", "report",
-    "planned_transitions", "samples", "resubscriptions", "guards", "requests_to_come", "next", "open_opt_outs",
+    "planned_transitions", "samples", "resubscriptions", "guards", "requests_to_come", "next", "canary", "error",
+    "open_opt_outs",
 }  # fmt: skip
 ROWS = {"read", "created", "updated", "unchanged", "superseded", "held", "rejected", "failed", "unknown"}
 

@@ -126,7 +126,8 @@ def test_the_document_has_the_names_that_scripts_rely_on() -> None:
     assert set(summary().document()) == {
         "run_id", "destination", "status", "plan_hash", "balanced", "rows", "withheld", "requests", "modified_count",
         "transitions", "reasons", "run_dir", "report",
-        "planned_transitions", "samples", "resubscriptions", "guards", "requests_to_come", "next", "open_opt_outs",
+        "planned_transitions", "samples", "resubscriptions", "guards", "requests_to_come", "next", "canary", "error",
+        "open_opt_outs",
     }  # fmt: skip
 
 

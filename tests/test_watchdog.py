@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
+from pipeline.allowance import Pace
 from pipeline.destinations.interface import Kind, Verdict
 from pipeline.pacing import Pacer
 from pipeline.transport import Attempt, Patience, Transport
@@ -61,7 +62,7 @@ def dripping(first: bytes, then: bytes) -> Iterator[str]:
 def test_what_drips_in_for_ever_is_ended_in_time(first: bytes, then: bytes) -> None:
     """Each byte comes in time; the answer as a whole does not, and is unclear. The next request is served."""
     stop, log = threading.Event(), list[Attempt]()
-    with dripping(first, then) as url, Transport(lambda _: Verdict(Kind.OK), 0.3, Pacer(None, stop), stop, ONCE) as t:
+    with dripping(first, then) as url, Transport(lambda _: Verdict(Kind.OK), 0.3, Pacer(Pace(), stop), stop, ONCE) as t:
         begun = time.monotonic()
         for _ in range(2):
             reply = t.sender(log)(httpx.Request("POST", url, content=b"{}"), repeatable=False)

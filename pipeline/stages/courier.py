@@ -26,7 +26,7 @@ ROUNDS: Final = 3
 """How often what is certainly not there after an unclear answer is sent again."""
 OVERTAKEN: Final = "it does not show what was sent, and another run has written since: it is not sent again"
 SETTLED: Final = "settled by reading back"
-GAVE_UP: Final = f"sent {ROUNDS} times without a clear answer, and not there when read back"
+GAVE_UP: Final = f"no clear answer in {ROUNDS} rounds of sending, and not there when read back"
 FIRST_PAUSE_SECONDS: Final = 0.2
 
 
