@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from pipeline.canary_figures import CanaryFigures
 from pipeline.ledger_canaries import canary_of
 from pipeline.model import Extent, RunStatus
-from pipeline.summary import Before, Problem
+from pipeline.problem import Before, Problem
 
 if TYPE_CHECKING:
     from pipeline.carried_out import Run

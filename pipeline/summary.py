@@ -13,6 +13,7 @@ from pipeline.forecast import Forecast
 from pipeline.guard_figure import GuardFigure
 from pipeline.model import SEND, UNDELIVERED, Column, Operation, Outcome, RunStatus, Status
 from pipeline.open_opt_outs import OpenOptOuts
+from pipeline.problem import Problem
 from pipeline.samples import Resubscriptions, Sample
 from pipeline.stages.precedence import forbids, is_opt_out
 
@@ -75,22 +76,6 @@ class ModifiedCount(BaseModel):
 
     expected: int = 0
     reported: int = 0
-
-
-class Problem(BaseModel):
-    """What stopped a run: the exit code that it ends with, and a sentence for the operator."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    code: int
-    message: str
-
-
-class Before(BaseModel):
-    """What an earlier summary said of how the run ended."""
-
-    status: RunStatus
-    error: Problem | None = None
 
 
 class Summary(BaseModel):
