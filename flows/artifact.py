@@ -44,6 +44,8 @@ def _sections(summary: Summary) -> Iterator[str]:
     yield from _table("Consent", plan_tables.STEPS, plan_tables.steps(summary))
     yield from _table("Re-subscriptions", plan_tables.RESUBSCRIPTIONS, plan_tables.resubscriptions(summary))
     yield from _table("Reasons", ("reason", "records", "parts withheld", "what to do"), _reasons(summary))
+    if said := list(summary.quarantine.lines()):
+        yield from ("## Quarantine", "", *(f"- {line}" for line in said), "")
     yield from _table("Guards", plan_tables.GUARDS, plan_tables.guards(summary))
     if summary.requests_to_come is not None:
         yield from ("## Requests to come", "", *plan_tables.to_come(summary.requests_to_come), "")

@@ -83,6 +83,12 @@ class SyncRequest(BaseModel):
         "failed: records that the destination refused or did not confirm. rejected: those and rejected records. "
         "held: those and held records or withheld parts. What stops a run always counts.",
     )
+    force: bool = _field(
+        8,
+        False,
+        "Plan a delivered export again",
+        "For sync: plan also an export that the last run has delivered and that has not changed since.",
+    )
 
     @model_validator(mode="after")
     def _possible(self) -> Self:
@@ -99,6 +105,8 @@ class SyncRequest(BaseModel):
                 raise ValueError(
                     f"mode {self.mode} uses its run's mapping and export; leave `mapping`, `export` and `full` out"
                 )
+        if self.force and self.mode is not Mode.SYNC:
+            raise ValueError("only mode sync leaves a delivered export alone; leave `force` out")
         if self.approve and self.mode is not Mode.APPLY:
             raise ValueError("only mode apply takes an approved plan hash")
         if self.canary is not None and self.mode not in {Mode.SYNC, Mode.APPLY}:

@@ -70,7 +70,7 @@ def _carry_out(request: SyncRequest, stop: Event, progress: Progress) -> Result 
 
 
 def _command(request: SyncRequest, context: Context) -> Result:
-    asked = Request(Path(request.mapping), Path(request.export), request.full, request.canary)
+    asked = Request(Path(request.mapping), Path(request.export), request.full, request.force, request.canary)
     match request.mode:
         case Mode.PLAN:
             return run.plan(asked, context)

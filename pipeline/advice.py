@@ -156,6 +156,10 @@ ADVICE: Final[dict[Reason, tuple[str, str]]] = {
         "An opt-out that is not the reverted run's forbids it: the platform's, another run's or contact's.",
         "Leave it, or collect a new consent with time and source and send it by an export.",
     ),
+    Reason.OVERTAKEN: (
+        "It is of a record that failed in an earlier run, and the contact was told something else since, or moved.",
+        "Nothing, unless it is still true: then send it again by an export, a permission with its time.",
+    ),
 }
 """Reason -> (what it means, what to do), for the report and the README."""
 

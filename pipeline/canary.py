@@ -90,6 +90,12 @@ def first(run: Run, session: Session, extent: Extent, send: Callable[[int], None
         raise CanaryDiffers(_said(run, extent, canary, wrong))
 
 
+def holds_back(run: Run) -> bool:
+    """Whether the run's canary differed, and nobody has approved the rest in spite of it."""
+    known = canary_of(run.ledger, run.folder.run_id)
+    return known is not None and known.state is CanaryState.DIFFERED
+
+
 def _judge(run: Run, session: Session, items: Sequence[pl.DataFrame], asked: Canary) -> tuple[Canary, pl.DataFrame]:
     """The canary as it was found, and a row for each item that differs."""
     done, key = run.ledger.batches(run.folder.run_id), row_key(run.job)

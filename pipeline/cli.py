@@ -74,6 +74,7 @@ for _command in (
     reading.verify,
     proof.evidence,
     proof.forget,
+    reading.quarantine,
     reading.runs,
     reading.schema,
 ):

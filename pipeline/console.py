@@ -77,8 +77,7 @@ def show(result: Result, *, to_stderr: bool) -> None:
         console.print(_rows(plan_tables.RESUBSCRIPTIONS, plan_tables.resubscriptions(summary), right=("contacts",)))
     if summary.reasons or summary.withheld:
         console.print(_reasons(summary))
-    if summary.open_opt_outs.open:
-        console.print(opt_outs_said(summary.open_opt_outs, planned=planned), soft_wrap=True)
+    _waiting(summary, console, planned=planned)
     sent = summary.requests
     modified = summary.modified_count
     if summary.requests_to_come is not None:
@@ -107,6 +106,14 @@ def _last_lines(summary: Summary) -> Iterator[str]:
     waits = summary.status not in {RunStatus.COMPLETED, RunStatus.PARTIAL} or summary.rows.unknown
     yield from (f"next: {command}" for command in summary.next if waits)
     yield f"report: {summary.report}"
+
+
+def _waiting(summary: Summary, console: Console, *, planned: bool) -> None:
+    """What the destination has yet to be told: open opt-outs, and what is in quarantine."""
+    if summary.open_opt_outs.open:
+        console.print(opt_outs_said(summary.open_opt_outs, planned=planned), soft_wrap=True)
+    for line in summary.quarantine.lines():
+        console.print(line, markup=False, soft_wrap=True)
 
 
 def opt_outs_said(waiting: OpenOptOuts, *, planned: bool) -> str:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from pipeline.errors import Interrupted
+from pipeline.lock import machine_folder
 from pipeline.stopping import why
 from pipeline.transport import Patience
 
@@ -48,6 +49,8 @@ class Request:
     mapping: Path
     export: Path
     full: bool = False
+    force: bool = False
+    """Whether an export is planned again that was delivered before and is unchanged."""
     canary: int | None = None
     """How many items are sent and read back before the rest; 0: none; None: as the mapping says."""
 
@@ -63,6 +66,10 @@ class Context:
     progress: Progress = silent
     perform: Perform = directly
     patience: Patience = field(default_factory=Patience)
+    locks: Path = field(default_factory=machine_folder)
+    """Where all homes of a user meet, so that two of them do not write to one account at a time."""
+    pause: Callable[[threading.Event, float], bool] = threading.Event.wait
+    """Waits for the stop event for so many seconds; true where it was set."""
     show_addresses: bool = False
     """Whether the report shows identities and addresses as they are."""
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import polars as pl
+
 from pipeline import canary, mapping_file, relisting, sending_order
 from pipeline.blaming import placing
 from pipeline.errors import GuardTripped, Refused
 from pipeline.evidence import recording
 from pipeline.job import row_key
 from pipeline.model import Column, Reason, RunStatus
+from pipeline.quarantine import recording as quarantining
 from pipeline.stages.batch import PHASES
 from pipeline.stages.deliver import Deliverer
 from pipeline.stages.outcomes import settle_items
@@ -19,8 +22,6 @@ from pipeline.state import State
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    import polars as pl
 
     from pipeline.carried_out import Run
     from pipeline.errors import ConsentSyncError
@@ -96,6 +97,10 @@ def record(run: Run) -> None:
     state = State(run.context.home, run.job.destination, run.job.account)
     done = run.ledger.batches(run.folder.run_id)
     by = Teller(run.folder.run_id, run.context.clock())
+    extent = run.ledger.permitted(run.folder.run_id)
+    # What a canary holds back is for somebody to let go, as what the guards hold back is.
+    waits = canary.holds_back(run)
+    failed = []
     with recording.Recorder(run, by.now) as evidence:
         for shard in range(run.manifest.shards):
             decided = run.folder.read_plan("addresses" if run.job.by_address else "records", shard)
@@ -104,5 +109,10 @@ def record(run: Run) -> None:
             evidence.add(items, settled)
             facts = told(items, settled, decided, run.job, by)
             state.write(facts.rows, facts.gone, facts.doubtful)
+            if extent is not None:
+                undelivered = quarantining.undelivered(items, settled, decided, extent)
+                failed.append(undelivered.filter(pl.col(Column.REASON) != Reason.NOT_SENT) if waits else undelivered)
             run.context.progress("record", shard + 1, run.manifest.shards)
     state.tidy()
+    if extent is not None:
+        quarantining.record(run, failed, extent)

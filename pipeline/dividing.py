@@ -42,14 +42,16 @@ class Divider:
             return
         records = pl.concat(self._waiting)
         self._waiting.clear()
-        for shard, rows in self._by_shard(records):
+        for shard, rows in by_shard(records, self.identity, self.shards):
             self.limit.take(shard, rows.height)
             self.folder.write_parquet(self.folder.source(shard) / f"{self._files:05d}.parquet", rows)
         self._files += 1
 
-    def _by_shard(self, records: pl.DataFrame) -> Iterable[tuple[int, pl.DataFrame]]:
-        if self.shards == 1:
-            return ((0, records),) if not records.is_empty() else ()
-        numbered = records.with_columns((bucket_of(self.identity) % self.shards).fill_null(0).alias("_shard"))
-        parts = numbered.partition_by("_shard", include_key=False, as_dict=True)
-        return tuple((int(key[0]), rows) for key, rows in parts.items())
+
+def by_shard(records: pl.DataFrame, identity: pl.Expr, shards: int) -> Iterable[tuple[int, pl.DataFrame]]:
+    """The shards that have some of the records, with these."""
+    if shards == 1:
+        return ((0, records),) if not records.is_empty() else ()
+    numbered = records.with_columns((bucket_of(identity) % shards).fill_null(0).alias("_shard"))
+    parts = numbered.partition_by("_shard", include_key=False, as_dict=True)
+    return tuple((int(key[0]), rows) for key, rows in parts.items())

@@ -6,6 +6,7 @@
     │   ├── MappingError             2   the mapping, with file, line and path
     │   ├── MappingErrors            2   everything that is wrong with one mapping
     │   ├── ExportError              2   the export as a whole: missing, empty, wrong encoding, header
+    │   │   └── ExportChanged        2   another file lies there since reading it was begun
     │   └── RunFolderError           2   the run folder: missing, changed by hand, another plan's hash
     ├── GuardTripped                 4   a limit of the mapping's `guards`; nothing was sent, or only the opt-outs
     │   └── CanaryDiffers            4   the first items came out otherwise than planned; nothing but them was sent
@@ -70,6 +71,10 @@ class MappingErrors(UsageError):
 
 class ExportError(UsageError):
     """The export cannot be read as a whole: missing, empty, in another encoding, with a header that cannot be used."""
+
+
+class ExportChanged(ExportError):
+    """The export is not the file any more whose reading was begun; read from the start it may be whole."""
 
 
 class RunFolderError(UsageError):

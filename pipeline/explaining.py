@@ -50,6 +50,11 @@ class Explanation:
         """For people."""
         for record in self.records:
             yield f"record {record['record']} (line {record['line']}): {record['outcome']}" + _because(record)
+            if record["retry_of_run"]:
+                yield (
+                    f"  tried again: attempt {record['retry_attempt']} of record {record['retry_of_record']} of run "
+                    f"{record['retry_of_run']}, failing since {record['retry_since']}"
+                )
             for entry in record["withheld"]:
                 yield f"  withheld {entry['part']}: {_meaning(entry['reason'])}"
             for column, cell in record["source"].items():

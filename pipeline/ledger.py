@@ -15,26 +15,20 @@ from pipeline import (
     ledger_pacing,  # noqa: F401 - its tables are made with the others
     sequence,
 )
-from pipeline.errors import SettingsError, StorageError
-from pipeline.ledger_rows import (
-    BatchKey,
-    BatchRow,
-    Settlement,
-    exceptional,
-    link_rows,
-    request_rows,
-    settled_row,
-    tries,
-)
-from pipeline.ledger_tables import BATCHES, CORRECTIONS, LINKS, METADATA, PERMITS, REQUESTS, RUNS, SETTLE
+from pipeline.errors import StorageError
+from pipeline.ledger_engine import engine_of, is_shared, make_tables
+from pipeline.ledger_rows import BatchRow, exceptional, link_rows, request_rows, settled_row, tries
+from pipeline.ledger_tables import BATCHES, CORRECTIONS, LINKS, PERMITS, REQUESTS, RUNS, SETTLE
 from pipeline.model import BatchState, Extent
+from pipeline.quarantine.tables import RETRIED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
 
     from pipeline.context import Context
+    from pipeline.ledger_rows import BatchKey, Settlement
     from pipeline.run_folder import Manifest
     from pipeline.transport import Attempt
 
@@ -44,23 +38,12 @@ class Ledger:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        try:
-            # Another's write is waited for: ten seconds, or as long as `?timeout=` of the URL says.
-            waits = {"timeout": 10} if url.startswith("sqlite") and "timeout" not in sa.make_url(url).query else {}
-            self.engine = sa.create_engine(url, connect_args=waits)
-        except (SQLAlchemyError, ImportError) as error:
-            raise SettingsError(
-                f"CONSENT_SYNC_DATABASE_URL cannot be used ({error}); correct it, or unset it to use SQLite under home"
-            ) from None
-        if self.engine.dialect.name == "sqlite":
-            sa.event.listen(self.engine, "connect", _write_ahead)
+        self.require: Callable[[], None] | None = None
+        """Looked at before anything is intended: raises where somebody else may write by now."""
+        self.engine = engine_of(url)
         self._intend = self._insert(BATCHES).on_conflict_do_nothing()
         with self._begin() as connection:
-            # Not `create_all`, which looks first: two commands may open a new home at the same time.
-            for table in METADATA.sorted_tables:
-                connection.execute(sa.schema.CreateTable(table, if_not_exists=True))
-                for index in table.indexes:
-                    connection.execute(sa.schema.CreateIndex(index, if_not_exists=True))
+            make_tables(connection, self.engine)
 
     @classmethod
     def at(cls, home: Path, url: str | None) -> Ledger:
@@ -71,6 +54,11 @@ class Ledger:
             with storing(home):
                 home.mkdir(parents=True, exist_ok=True, mode=FOLDER_MODE)
         return cls(url or f"sqlite:///{home / 'ledger.db'}")
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether several machines may use it."""
+        return is_shared(self.engine)
 
     def close(self) -> None:
         """Closes all connections."""
@@ -114,6 +102,9 @@ class Ledger:
                 sequence.note(connection, manifest.run_id, sequence.PLANNED)
             if manifest.corrects:
                 connection.execute(self._insert(CORRECTIONS).values(run_id=manifest.run_id).on_conflict_do_nothing())
+            if manifest.retried:
+                retried = self._insert(RETRIED).values(run_id=manifest.run_id, records=manifest.retried)
+                connection.execute(retried.on_conflict_do_nothing())
 
     def knows(self, run_id: str) -> bool:
         """Whether there has been a run of that name, whatever became of its folder."""
@@ -148,8 +139,10 @@ class Ledger:
             return [dict(row) for row in found.mappings()]
 
     def history(self, destination: str, account: str, mapping: str, most: int = 5) -> list[int]:
-        """Record counts of the last finished runs of a mapping, but for those of a rejects file."""
-        finished = sa.select(RUNS.c.read).where(
+        """Record counts of the last exports of a mapping whose runs have finished, but for rejects files."""
+        exported = RUNS.c.read - sa.func.coalesce(RETRIED.c.records, 0)
+        finished = sa.select(exported).outerjoin(RETRIED, RETRIED.c.run_id == RUNS.c.run_id)
+        finished = finished.where(
             RUNS.c.destination == destination,
             RUNS.c.account == account,
             RUNS.c.mapping == mapping,
@@ -174,6 +167,8 @@ class Ledger:
         """Settles batches and marks the next ones in flight, in one transaction: intention before deed."""
         if not settled and not intended:
             return
+        if intended and self.require is not None:
+            self.require()
         with self._begin() as connection:
             if intended or any(settlement.at for settlement in settled):
                 sequence.note(connection, run_id, sequence.WROTE)
@@ -234,14 +229,6 @@ class Ledger:
         )
         with self._begin() as connection:
             return list(connection.scalars(killed.order_by(sequence.number_of(RUNS.c.run_id, sequence.PLANNED))))
-
-
-def _write_ahead(connection: Any, _record: object) -> None:
-    """Readers never wait for the writer; FULL keeps a committed intention through a power loss."""
-    cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode=WAL")
-    cursor.execute("PRAGMA synchronous=FULL")
-    cursor.close()
 
 
 @contextmanager

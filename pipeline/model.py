@@ -176,6 +176,7 @@ class Reason(StrEnum):
     CHANGED_SINCE = "changed_since"
     BEFORE_UNKNOWN = "before_unknown"
     OPTED_OUT_ELSEWHERE = "opted_out_elsewhere"
+    OVERTAKEN = "overtaken"
 
 
 POLICY_REASONS: Final = frozenset(
@@ -190,6 +191,7 @@ POLICY_REASONS: Final = frozenset(
         Reason.BEFORE_UNKNOWN,
         Reason.OPTED_OUT_ELSEWHERE,
         Reason.FORGOTTEN,
+        Reason.OVERTAKEN,
     }
 )
 """Parts withheld for these reasons could be sent and are not, by policy: a record of only such parts is held."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass
@@ -13,15 +14,17 @@ import polars as pl
 
 from pipeline import memory, suppression
 from pipeline.destinations.kept_audience import audience_json
-from pipeline.dividing import Divider
+from pipeline.dividing import Divider, by_shard
 from pipeline.erasure.forgotten import Forgotten
-from pipeline.errors import ExportError
+from pipeline.errors import ExportChanged, ExportError
 from pipeline.model import Column, Operation, Outcome
+from pipeline.quarantine import taking_up
+from pipeline.quarantine.plan import earlier_of
 from pipeline.rejects import MALFORMED, REJECT_COLUMNS
-from pipeline.run_folder import RunFolder
+from pipeline.run_folder import RunFolder, storing
 from pipeline.sealing import Planned
 from pipeline.shard_limit import ShardLimit
-from pipeline.stages import opt_outs, permissions, records, suppress
+from pipeline.stages import opt_outs, permissions, records, retries, suppress
 from pipeline.stages.batch import MIXED_PHASE, OPT_OUT_PHASE, batch
 from pipeline.stages.forgotten import without_rest
 from pipeline.stages.guard import Figures
@@ -44,6 +47,7 @@ if TYPE_CHECKING:
     from pipeline.context import Context, Request
     from pipeline.destinations.interface import Audience
     from pipeline.job import Job
+    from pipeline.ledger import Ledger
     from pipeline.mapping_file import MappingFile
     from pipeline.session import Session
     from pipeline.stages.read import Export
@@ -51,6 +55,7 @@ if TYPE_CHECKING:
     from pipeline.subject import Subject
     from pipeline.suppression import Lists
 
+RETRIES: Final = "retries.parquet"
 PACKED_SUFFIXES: Final = (".gz", ".zip", ".parquet")
 PACKED: Final = 8
 """How much larger a compressed export is taken to be."""
@@ -86,16 +91,28 @@ def draft(
     shards = memory.shards_of(size, context.settings.memory_bytes, BUCKETS) if divisible else 1
     now = context.clock()
     lists = suppression.load(file, now)
+    origin = Origin(str(export.container.path), export.sha256)
     folder = RunFolder.create(context.home, file.path.stem, now, taken)
     folder.write_bytes("mapping.yaml", file.path.read_bytes())
     folder.write_bytes("audience.json", audience_json(subject.audience))
     folder.write_bytes("header.json", json.dumps([c for c in export.header if c not in REJECT_COLUMNS]).encode())
-    origin = Origin(str(export.container.path), export.sha256)
     return Draft(file, origin, export, subject.job, subject.audience, folder, shards, request.full, lists, now)
 
 
 def read(draft: Draft, context: Context) -> int:
-    """Reads the export into the shards' folders; returns the number of its records, malformed ones included."""
+    """Reads the export into the shards' folders; returns the number of its records, malformed ones included.
+
+    Raises ExportChanged, and leaves no folder, where the export is another one by then.
+    """
+    try:
+        return _read(draft, context)
+    except ExportChanged:
+        with storing(draft.folder.path):
+            shutil.rmtree(draft.folder.path)
+        raise
+
+
+def _read(draft: Draft, context: Context) -> int:
     malformed: list[pl.DataFrame] = []
     read = 0
     limit = ShardLimit(draft.origin.path, context.settings.consent_sync_max_shard_records)
@@ -111,6 +128,14 @@ def read(draft: Draft, context: Context) -> int:
     if apart is not None and not apart.is_empty():
         draft.folder.write_parquet(draft.folder.path / "source" / MALFORMED, apart)
     return read
+
+
+def read_again(draft: Draft, exported: int, context: Context, ledger: Ledger) -> int:
+    """Reads in what is tried again of earlier runs, after the export's records; returns how many these are."""
+    rows = taking_up.take_up(draft, exported, context, ledger)
+    for shard, some in by_shard(rows, identity_of(draft.job), draft.shards) if not rows.is_empty() else ():
+        draft.folder.write_parquet(draft.folder.source(shard) / RETRIES, some)
+    return rows.height
 
 
 def plan_shards(draft: Draft, context: Context, session: Session) -> list[Planned]:
@@ -140,14 +165,15 @@ def plan_shard(draft: Draft, shard: int, context: Context, session: Session) -> 
     context.check_stop()
     validated, forgotten = Forgotten(context.home).hold(validate(mapped, job), job)
     context.check_stop()
-    said = intents_of(validated, job)
+    told = State(context.home, job.destination, job.account).read(buckets_of_shard(shard, draft.shards))
+    earlier = earlier_of(draft.folder)
+    said = intents_of(validated, job, retries.Since(earlier, told) if earlier else None)
     identities = said.folded.identities
     listed = draft.lists.listed
     if listed:
         identities = suppress.mark(identities, listed, job)
-    told = State(context.home, job.destination, job.account).read(buckets_of_shard(shard, draft.shards))
     compared = against_state(identities, told, job, full=draft.full)
-    asked = to_ask(compared, job)
+    asked = pl.concat([to_ask(compared, job), retries.to_ask(compared, job)]).unique()
     context.progress(f"shard {shard + 1} of {draft.shards}: asking the destination about contacts", 0, asked.len())
     wanted = compared.filter(pl.col(Column.IDENTITY).is_in(asked.implode()))
     shown = session.read(job, wanted)
@@ -193,7 +219,7 @@ def write_shard(draft: Draft, shard: int, whole: pl.DataFrame, decided: Decided,
         draft.folder.write_parquet(draft.folder.plan_file("permissions", shard), permitted)
     draft.folder.write_parquet(draft.folder.plan_file("records", shard), whole)
     draft.folder.write_parquet(draft.folder.plan_file("items", shard), items)
-    figures = _figures(whole, items, int(resolved.decided.get_column(Column.KNOWN).sum()), job)
+    figures = _figures(whole, items, int(resolved.decided.get_column(Column.KNOWN).sum()), draft)
     looked_at = items.filter(watched(job)) if "destination" in job.policy.witnesses else items.clear()
     foretold = session.destination.foretell(job, items, looked_at)
     batches = items.get_column(Column.BATCH).n_unique()
@@ -202,11 +228,13 @@ def write_shard(draft: Draft, shard: int, whole: pl.DataFrame, decided: Decided,
     return Planned(figures, transitions(items, job), batches, items.height, ahead, mixed, foretold, by_list)
 
 
-def _figures(decided: pl.DataFrame, items: pl.DataFrame, known: int, job: Job) -> Figures:
+def _figures(decided: pl.DataFrame, items: pl.DataFrame, known: int, draft: Draft) -> Figures:
     """What the guards look at. Who is opted out with somebody who shares the address counts like anybody else."""
+    job, earlier = draft.job, earlier_of(draft.folder)
     kin = sum(opted_out_kin(items, target, job) for target in job.targets)
     return Figures(
         read=decided.height,
+        retried=decided.filter(earlier.retried).height if earlier else 0,
         rejected=decided.filter(pl.col(Column.DECISION) == Outcome.REJECTED).height,
         known=known + kin,
         opt_outs=items.filter(opt_out_of_opt_in(job)).height + kin,

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 from pipeline import mapping_file
-from pipeline.model import Column
+from pipeline.model import UNDELIVERED, Column, Outcome
 from pipeline.outcome_files import compact
 
 if TYPE_CHECKING:
+    from pipeline.carried_out import Run
     from pipeline.run_folder import RunFolder
 
 REJECT_COLUMNS: Final = ("_record", "_outcome", "_reason", "_message")
@@ -44,3 +45,33 @@ def source_rows(folder: RunFolder, shards: int, records: pl.Series) -> pl.DataFr
         blank = [pl.lit("").alias(column) for column in header]
         frames.append(apart.select(Column.RECORD, *blank))
     return pl.concat(frames)
+
+
+def flat(withheld: pl.Expr) -> pl.Expr:
+    """`SMS: phone_not_e164; Cell Phone: phone_not_e164`."""
+    entry = pl.format("{}: {}", pl.element().struct.field("part"), pl.element().struct.field("reason"))
+    return withheld.list.eval(entry).list.join("; ")
+
+
+def write(run: Run, outcomes: pl.DataFrame) -> None:
+    """rejects.csv: what was not delivered, and what was folded into it. withheld.csv: what was delivered in part."""
+    reasons = {"_outcome": "outcome", "_reason": "reason", "_message": "message"}
+    undelivered = outcomes.filter(pl.col("outcome").is_in([str(o) for o in UNDELIVERED]))
+    folded = outcomes.filter(pl.col("outcome") == Outcome.SUPERSEDED).join(
+        undelivered.select(pl.col("record").alias("winner")), on="winner", how="semi"
+    )
+    partly = outcomes.filter(
+        pl.col("outcome").is_in([str(Outcome.CREATED), str(Outcome.UPDATED), str(Outcome.UNCHANGED)])
+        & (pl.col("withheld").list.len() > 0)
+    ).with_columns(flat(pl.col("withheld")).alias("reason"))
+    for name, chosen in {"rejects.csv": pl.concat([undelivered, folded]), "withheld.csv": partly}.items():
+        added = chosen.select(
+            pl.col("record").alias(Column.RECORD),
+            pl.col("record").alias("_record"),
+            *(pl.col(column).alias(new) for new, column in reasons.items()),
+        )
+        rows = source_rows(run.folder, run.manifest.shards, added.get_column(Column.RECORD))
+        whole = rows.join(added, on=Column.RECORD, how="inner").sort(Column.RECORD)
+        own = [column for column in whole.columns if column not in (Column.RECORD, Column.LINE, *REJECT_COLUMNS)]
+        blanks = pl.col(pl.String).replace("", None)
+        run.folder.write_csv(name, whole.select(*own, *REJECT_COLUMNS).with_columns(blanks), *dialect(run.folder))

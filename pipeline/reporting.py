@@ -14,7 +14,8 @@ from pipeline.job import row_key
 from pipeline.ledger_pacing import slowed_of
 from pipeline.model import UNDELIVERED, BatchState, Column, Extent, Outcome, RunStatus
 from pipeline.outcome_files import OutcomeFiles, noted
-from pipeline.rejects import REJECT_COLUMNS
+from pipeline.quarantine.figures import quarantined
+from pipeline.quarantine.plan import retried_by
 from pipeline.samples import Samples
 from pipeline.stages.batch import OPT_OUT_PHASE
 from pipeline.stages.outcomes import APPLIED, SHARD, settle, settle_items
@@ -47,6 +48,13 @@ OUTCOMES: Final = {
     "attempts": Column.ATTEMPTS,
     "link": Column.LINK,
 }
+RETRIES: Final = {
+    "first_run": "retry_of_run",
+    "first_record": "retry_of_record",
+    "attempts": "retry_attempt",
+    "first_failed_at": "retry_since",
+}
+"""Of a record that is tried again: where and when it failed first, and the how-manieth attempt this is."""
 
 
 def write_plan(run: Run, error: ConsentSyncError | None = None) -> Summary:
@@ -71,7 +79,7 @@ def write(run: Run, status: RunStatus | None, error: ConsentSyncError | None = N
     """
     found = _gathering(run)
     batches = run.ledger.batches(run.folder.run_id)
-    exceptional = []
+    exceptional, retried = [], retried_by(run.folder)
     with OutcomeFiles(run.folder, run.manifest.read, run.manifest.shards) as files:
         for shard, (records, items) in enumerate(_shards(run)):
             settled = settle_items(items, batches, shard)
@@ -80,11 +88,11 @@ def write(run: Run, status: RunStatus | None, error: ConsentSyncError | None = N
             effective = items.join(applied, on=row_key(run.job), how="semi")
             found.add(outcomes, effective, run.job)
             found.samples.add(effective if batches else items)
-            shown = _for_people(outcomes, run.job)
+            shown = _for_people(outcomes, run.job, retried)
             files.add(shown)
             exceptional.append(noted(shown, [*map(str, UNDELIVERED), Outcome.SUPERSEDED]))
-        files.write(_flat(pl.col("withheld")))
-    _write_rejects(run, pl.concat(exceptional).sort("record"))
+        files.write(rejects.flat(pl.col("withheld")))
+    rejects.write(run, pl.concat(exceptional).sort("record"))
     stopped = status in {RunStatus.STOPPED, RunStatus.INTERRUPTED}
     honest = status if stopped and status else found.tally.status()
     return _finish(run, found, honest, modified_count(batches.values()), error)
@@ -145,6 +153,7 @@ def _finish(
         error=problem(run, status, error),
         canary=canary_figures(run),
         open_opt_outs=waiting.figures,
+        quarantine=quarantined(run, status),
         run_dir=str(run.folder.path),
         report=str(run.folder.path / REPORT),
     )
@@ -196,53 +205,31 @@ def _shards(run: Run) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
 
 def outcomes_of(folder: RunFolder, manifest: Manifest, batches: Mapping[BatchKey, BatchRow], job: Job) -> pl.DataFrame:
     """The outcome of every record of the run, as in outcomes.parquet."""
-    frames = []
+    frames, retried = [], retried_by(folder)
     for shard in range(manifest.shards):
         settled = settle_items(folder.read_plan("items", shard, without=[Column.WIRE]), batches, shard)
-        frames.append(_for_people(settle(folder.read_plan("records", shard), settled, shard), job))
+        frames.append(_for_people(settle(folder.read_plan("records", shard), settled, shard), job, retried))
     return pl.concat(frames).sort("record")
 
 
-def _for_people(outcomes: pl.DataFrame, job: Job) -> pl.DataFrame:
+def _for_people(outcomes: pl.DataFrame, job: Job, retried: pl.DataFrame) -> pl.DataFrame:
     """The columns of outcomes.parquet; withheld parts by the names that the mapping uses, reasons with a sentence."""
+    since = pl.col("first_failed_at").dt.strftime("%Y-%m-%dT%H:%M:%SZ")
+    said = {name: pl.col(name) for name in RETRIES} | {"attempts": pl.col("attempts") + 1, "first_failed_at": since}
+    before = retried.select(
+        pl.col(Column.RECORD).alias("record"),
+        *(expression.alias(RETRIES[column]) for column, expression in said.items()),
+    )
     named = pl.element().struct.with_fields(pl.field("part").replace(job.labels))
     undelivered = pl.col("outcome").is_in([str(o) for o in UNDELIVERED])
     meaning = pl.col("reason").replace_strict(
         [str(reason) for reason in ADVICE], [said for said, _ in ADVICE.values()], default=None, return_dtype=pl.String
     )
-    return outcomes.select(pl.col(column).alias(name) for name, column in OUTCOMES.items()).with_columns(
-        pl.col("withheld").list.eval(named),
-        pl.coalesce(pl.col("message").replace("", None), pl.when(undelivered).then(meaning)).alias("message"),
-    )
-
-
-def _flat(withheld: pl.Expr) -> pl.Expr:
-    """`SMS: phone_not_e164; Cell Phone: phone_not_e164`."""
-    entry = pl.format("{}: {}", pl.element().struct.field("part"), pl.element().struct.field("reason"))
-    return withheld.list.eval(entry).list.join("; ")
-
-
-def _write_rejects(run: Run, outcomes: pl.DataFrame) -> None:
-    """rejects.csv: what was not delivered, and what was folded into it. withheld.csv: what was delivered in part."""
-    reasons = {"_outcome": "outcome", "_reason": "reason", "_message": "message"}
-    undelivered = outcomes.filter(pl.col("outcome").is_in([str(o) for o in UNDELIVERED]))
-    folded = outcomes.filter(pl.col("outcome") == Outcome.SUPERSEDED).join(
-        undelivered.select(pl.col("record").alias("winner")), on="winner", how="semi"
-    )
-    partly = outcomes.filter(
-        pl.col("outcome").is_in([str(Outcome.CREATED), str(Outcome.UPDATED), str(Outcome.UNCHANGED)])
-        & (pl.col("withheld").list.len() > 0)
-    ).with_columns(_flat(pl.col("withheld")).alias("reason"))
-    for name, chosen in {"rejects.csv": pl.concat([undelivered, folded]), "withheld.csv": partly}.items():
-        added = chosen.select(
-            pl.col("record").alias(Column.RECORD),
-            pl.col("record").alias("_record"),
-            *(pl.col(column).alias(new) for new, column in reasons.items()),
+    return (
+        outcomes.select(pl.col(column).alias(name) for name, column in OUTCOMES.items())
+        .with_columns(
+            pl.col("withheld").list.eval(named),
+            pl.coalesce(pl.col("message").replace("", None), pl.when(undelivered).then(meaning)).alias("message"),
         )
-        rows = rejects.source_rows(run.folder, run.manifest.shards, added.get_column(Column.RECORD))
-        whole = rows.join(added, on=Column.RECORD, how="inner").sort(Column.RECORD)
-        own = [column for column in whole.columns if column not in (Column.RECORD, Column.LINE, *REJECT_COLUMNS)]
-        blanks = pl.col(pl.String).replace("", None)
-        run.folder.write_csv(
-            name, whole.select(*own, *REJECT_COLUMNS).with_columns(blanks), *rejects.dialect(run.folder)
-        )
+        .join(before, on="record", how="left", maintain_order="left")
+    )

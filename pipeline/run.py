@@ -8,15 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline import (
     approval,
+    arrival,
     canary,
+    delivered_before,
     delivering,
     lock,
+    looking_back,
     mapping_file,
     origins,
     planning,
     reporting,
     reverting,
     sealing,
+    single_writer,
     standing,
     suppression,
 )
@@ -56,7 +60,7 @@ def plan(request: Request, context: Context) -> Result:
     file = mapping_file.load(request.mapping)
     with opened(context) as ledger, _opened(file, context, ledger) as (session, job, audience):
         # A run that holds the destination now records itself, and makes this plan stale.
-        with suppress(DestinationBusy), lock.holding(context.home, job.destination, job.account):
+        with suppress(DestinationBusy), single_writer.writing(context, ledger, job):
             _record_earlier(job, context, ledger)
         run = _plan(request, Subject(file, job, audience), context, ledger, session)
         error = approval.stopped_by_guards(run.folder, run.manifest)
@@ -64,12 +68,17 @@ def plan(request: Request, context: Context) -> Result:
 
 
 def sync(request: Request, context: Context) -> Result:
-    """Plan, guards, apply, report."""
+    """Plan, guards, apply, report; nothing of it where the last run has delivered just this."""
     file = mapping_file.load(request.mapping)
+    with opened(context) as ledger:
+        before = delivered_before.found(request, file, context, ledger)
+        return _sync(request, file, context, ledger) if before is None else before
+
+
+def _sync(request: Request, file: MappingFile, context: Context, ledger: Ledger) -> Result:
     with (
-        opened(context) as ledger,
         _opened(file, context, ledger) as (session, job, audience),
-        lock.holding(context.home, job.destination, job.account) as held,
+        single_writer.writing(context, ledger, job) as held,
     ):
         _record_earlier(job, context, ledger)
         run = _plan(request, Subject(file, job, audience), context, ledger, session)
@@ -88,7 +97,7 @@ def revert(run_id: str, context: Context) -> Result:
     file = mapping_file.load(folder.path / "mapping.yaml")
     with opened(context) as ledger, _opened(file, context, ledger) as (session, now_bound, audience):
         standing.require_account(now_bound, manifest)
-        with suppress(DestinationBusy), lock.holding(context.home, now_bound.destination, now_bound.account):
+        with suppress(DestinationBusy), single_writer.writing(context, ledger, now_bound):
             _record_earlier(now_bound, context, ledger)
         subject = Subject(file, renamed(now_bound, manifest), audience)
         plan_of = reverting.plan(reverting.past(folder, manifest, ledger), subject, context, ledger, session)
@@ -160,18 +169,21 @@ def runs(context: Context) -> list[dict[str, Any]]:
 def _record_earlier(job: Job, context: Context, ledger: Ledger) -> None:
     """Runs that were killed have told contacts what the state does not know; whoever plans next must know it."""
     for run_id in ledger.unrecorded(job.destination, job.account):
-        with suppress(RunFolderError):
+        try:
             folder, manifest = standing.existing(run_id, context)
             delivering.record(Run(folder, manifest, job_as_planned(folder), context, ledger))
+        except RunFolderError:
+            if ledger.is_shared:  # It may be another machine's, which has its folder.
+                continue
         ledger.set_status(run_id, str(RunStatus.INTERRUPTED), None)
 
 
 def _plan(request: Request, subject: Subject, context: Context, ledger: Ledger, session: Session) -> Run:
     perform = context.perform
-    draft = perform("open the export", lambda: planning.draft(request, subject, context, ledger.knows))
+    draft, exported = arrival.read(request, subject, context, ledger)
     # Before the plan is sealed: a run that is killed from then on can be resumed, and has its canary.
     canary.ask(ledger, draft.folder.run_id, request.canary)
-    count = perform("read", lambda: planning.read(draft, context))
+    count = exported + planning.read_again(draft, exported, context, ledger)
     shards = planning.plan_shards(draft, context, session)
     planning.require_complete(draft, count, shards)
     history = ledger.history(subject.job.destination, subject.job.account, subject.job.mapping)
@@ -209,6 +221,7 @@ def _carry_out(run: Run, session: Session, extent: Extent, *, watchful: bool) ->
         error, status = approval.rest_waits(run.folder, run.manifest), RunStatus.STOPPED
     perform("record", lambda: delivering.record(run))
     summary = perform("report", lambda: reporting.write(run, status, error))
+    delivered_before.note(run, summary.status)
     return Result(summary, error)
 
 
@@ -218,7 +231,7 @@ def _go_on(folder: RunFolder, manifest: Manifest, context: Context, leave: Leave
     with (
         opened(context) as ledger,
         _opened(file, context, ledger) as (session, now_bound, _),
-        lock.holding(context.home, now_bound.destination, now_bound.account) as held,
+        single_writer.writing(context, ledger, now_bound) as held,
     ):
         held.name(folder.run_id)
         standing.require_account(now_bound, manifest)
@@ -227,25 +240,11 @@ def _go_on(folder: RunFolder, manifest: Manifest, context: Context, leave: Leave
         lists = suppression.load_again(manifest, file, context.clock())
         run = Run(folder, manifest, job, context, ledger, lists)
         if (stale := standing.stale(manifest, ledger)) is not None:
-            return _look_back(run, session, stale)
+            return looking_back.settle(run, session, stale)
         begun = bool(ledger.batches(folder.run_id))
         canary.admit(run, leave.canary, begun=begun, approved=leave.approved_hash is not None)
         ledger.permit(folder.run_id, leave.extent, leave.approved_hash, context.clock())
         return replace(_carry_out(run, session, leave.extent, watchful=True), notes=leave.notes)
-
-
-def _look_back(run: Run, session: Session, stale: RunFolderError) -> Result:
-    """Settles by reading what was sent of a plan that is stale by now; raises `stale` where there is no such thing."""
-    batches = run.ledger.batches(run.folder.run_id)
-    if all(row.clear for row in batches.values()):
-        raise stale
-    try:
-        delivering.look_back(run, session)
-    finally:
-        run.ledger.log_requests(run.folder.run_id, session.take_log())
-    delivering.record(run)
-    begun_all = len(batches) == run.manifest.batches
-    return Result(reporting.write(run, None if begun_all else RunStatus.INTERRUPTED), None if begun_all else stale)
 
 
 @contextmanager

@@ -64,7 +64,8 @@ class Manifest(BaseModel):
     export_sha256: str
     shards: int
     read: int
-    """Records of the export; of a revert, those that the reverted run had applied."""
+    """Records of the export, and `retried` ones of earlier runs; of a revert, those that the other run had applied."""
+    retried: int = 0
     plan_hash: str
     planned_at: str
     finished_at: str | None = None
@@ -157,32 +158,31 @@ class RunFolder:
             temporary.chmod(FILE_MODE)
             temporary.replace(path)
 
-    def write_bytes(self, name: str, content: bytes) -> Path:
-        """Writes a file of the run so that it is whole or as it was."""
+    @contextmanager
+    def _whole(self, name: str) -> Iterator[Path]:
         path = self.path / name
         with storing(path):
             temporary = path.with_suffix(path.suffix + ".tmp")
             temporary.touch(mode=FILE_MODE)
+            yield temporary
+            temporary.replace(path)
+
+    def write_bytes(self, name: str, content: bytes) -> None:
+        """Writes a file of the run so that it is whole or as it was."""
+        with self._whole(name) as temporary:
             temporary.write_bytes(content)
-            temporary.replace(path)
-        return path
 
-    def write_text(self, name: str, text: str) -> Path:
+    def write_text(self, name: str, text: str) -> None:
         """Writes text as UTF-8."""
-        return self.write_bytes(name, text.encode("utf-8"))
+        self.write_bytes(name, text.encode("utf-8"))
 
-    def write_csv(self, name: str, frame: pl.DataFrame, delimiter: str = ",", encoding: str = "utf-8") -> Path:
+    def write_csv(self, name: str, frame: pl.DataFrame, delimiter: str = ",", encoding: str = "utf-8") -> None:
         """Writes a frame as CSV; a character that the encoding lacks becomes `?`."""
-        path, encoder = self.path / name, codecs.getincrementalencoder(encoding)(errors="replace")
-        with storing(path):
-            temporary = path.with_suffix(path.suffix + ".tmp")
-            temporary.touch(mode=FILE_MODE)
-            with temporary.open("wb") as file:
-                for begin in range(0, max(1, frame.height), CSV_ROWS):
-                    rows = frame.slice(begin, CSV_ROWS)
-                    file.write(encoder.encode(rows.write_csv(separator=delimiter, include_header=begin == 0)))
-            temporary.replace(path)
-        return path
+        encoder = codecs.getincrementalencoder(encoding)(errors="replace")
+        with self._whole(name) as temporary, temporary.open("wb") as file:
+            for begin in range(0, max(1, frame.height), CSV_ROWS):
+                rows = frame.slice(begin, CSV_ROWS)
+                file.write(encoder.encode(rows.write_csv(separator=delimiter, include_header=begin == 0)))
 
     def read_plan(
         self, kind: str, shard: int, rows: pl.Expr | None = None, without: Sequence[str] = ()

@@ -81,6 +81,7 @@ def seal(
         reverts=draft.origin.reverts,
         shards=draft.shards,
         read=whole.figures.read,
+        retried=whole.figures.retried,
         plan_hash="",
         planned_at=draft.begun_at.isoformat(),
         suppression=[

@@ -42,6 +42,10 @@ class Settings(BaseSettings):
     """Memory that a run may take, in MiB: larger exports are divided into shards."""
     consent_sync_time_limit_minutes: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     """When a command that talks to a destination stops by itself, as after SIGTERM."""
+    consent_sync_quiet_seconds: Annotated[float, Field(ge=0, le=600, allow_inf_nan=False)] = 2.0
+    """How long an export must have been left alone before it is read; 0: it is read at once."""
+    consent_sync_arrival_seconds: Annotated[float, Field(ge=0, le=600, allow_inf_nan=False)] = 120.0
+    """How long a run waits for an export that still grows."""
     consent_sync_opt_out_limit_days: int = 10
     """Business days within which an opt-out must have reached the destination."""
 

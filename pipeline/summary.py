@@ -14,6 +14,7 @@ from pipeline.guard_figure import GuardFigure
 from pipeline.model import SEND, UNDELIVERED, Column, Operation, Outcome, RunStatus, Status
 from pipeline.open_opt_outs import OpenOptOuts
 from pipeline.problem import Problem
+from pipeline.quarantine.figures import Quarantined
 from pipeline.samples import Resubscriptions, Sample
 from pipeline.stages.precedence import forbids, is_opt_out
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class Rows(BaseModel):
-    """Records by outcome; `read` is their number in the export."""
+    """Records by outcome; `read` is their number: those of the export, and those that are tried again."""
 
     read: int = 0
     created: int = 0
@@ -110,6 +111,9 @@ class Summary(BaseModel):
     canary: CanaryFigures | None = None
     """None: all went at once."""
     open_opt_outs: OpenOptOuts = Field(default_factory=OpenOptOuts)
+    already_delivered_at: str | None = None
+    """When the run ended that had delivered just this export before, so that nothing was done now."""
+    quarantine: Quarantined = Field(default_factory=Quarantined)
     run_dir: str
     report: str | None = None
 
@@ -161,7 +165,7 @@ class Tally:
 
     @property
     def balanced(self) -> bool:
-        """Whether each record of the export has exactly one outcome."""
+        """Whether each record that was read has exactly one outcome."""
         return self.rows.read == self.rows.settled == self._numbers == self._distinct
 
     def status(self) -> RunStatus:

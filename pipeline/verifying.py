@@ -183,5 +183,6 @@ def _write(of: Audited) -> None:
     whole = pl.concat([DIFFERENCES.to_frame(), *of.rows])
     order = pl.col(KIND).replace_strict([str(kind) for kind in Kind], list(range(len(Kind))), return_dtype=pl.Int8)
     folder = RunFolder(path)
-    of.drift.file = str(folder.write_csv(audits.FILE, whole.sort(order, Column.IDENTITY, maintain_order=True)))
+    folder.write_csv(audits.FILE, whole.sort(order, Column.IDENTITY, maintain_order=True))
+    of.drift.file = str(folder.path / audits.FILE)
     folder.write_text("summary.json", json.dumps(of.drift.document(), indent=2) + "\n")

@@ -35,6 +35,7 @@ WHY: Final = {
     "polars": "reading, mapping and encoding without a loop over records",
     "polars-hash": "hashes that stay the same between versions: shards, fingerprints, suppression lists, evidence",
     "prefect": "the flows; this version, since newer ones cannot be installed or break",
+    "psycopg": "the ledger on PostgreSQL",
     "pyarrow": "splits CSV text into records and writes what Delta tables need",
     "pydantic": "checks what comes from outside: mappings, settings, answers, flow parameters",
     "pydantic-settings": "settings from the environment and .env",
@@ -56,6 +57,8 @@ DEFAULTS: Final = {
     "consent_sync_time_limit_minutes": "none",
     "consent_sync_operator": "the system's user",
     "consent_sync_opt_out_limit_days": "10",
+    "consent_sync_quiet_seconds": "2",
+    "consent_sync_arrival_seconds": "120",
 }
 MEANING: Final = {
     "acoustic_connect_url": "the region's endpoint",
@@ -73,6 +76,8 @@ MEANING: Final = {
     "consent_sync_memory_mib": "memory that a run may take, in MiB: larger exports are divided, see [memory](#memory)",
     "consent_sync_time_limit_minutes": "when a command stops by itself, as after SIGTERM",
     "consent_sync_operator": "who runs it, as the evidence names them",
+    "consent_sync_quiet_seconds": "how long an export must have been left alone before it is read; 0: not looked at",
+    "consent_sync_arrival_seconds": "how long a run waits for an export that still grows",
     "consent_sync_opt_out_limit_days": "business days that the law gives an opt-out: 2, 5 or 10",
 }
 OPTIONS: Final[dict[str, type[BaseModel]]] = {"acoustic_connect": AcousticConnect, "ivvy": Ivvy, "wix": Wix}

@@ -18,10 +18,10 @@ ROOT: Final = Path(__file__).parents[1]
 VENDORS: Final = ("acoustic_connect", "ivvy", "wix")
 LONGEST: Final = 260
 PURE_STAGES: Final = (
-    "addresses", "batch", "blocks", "differences", "drift", "evidence", "fold", "forgotten",
+    "addresses", "batch", "blocks", "covering", "differences", "drift", "evidence", "fold", "forgotten",
     "guard", "intents", "kin", "map", "moved", "numbering_plans", "opt_outs",
     "outcomes", "permissions", "precedence", "reconcile", "record", "records", "resolve",
-    "revert", "seen", "split", "suppress", "told", "validate", "withheld",
+    "retries", "revert", "seen", "split", "suppress", "told", "validate", "withheld",
     "witnesses",
 )  # fmt: skip
 """The stages between read and deliver, and those that only join frames after it."""

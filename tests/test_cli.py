@@ -22,7 +22,7 @@ NAMES = {
     "run_id", "destination", "status", "plan_hash", "balanced", "rows", "withheld", "requests", "modified_count",
     "transitions", "reasons", "run_dir", "report",
     "planned_transitions", "samples", "resubscriptions", "guards", "requests_to_come", "next", "canary", "error",
-    "open_opt_outs",
+    "open_opt_outs", "quarantine", "already_delivered_at",
 }  # fmt: skip
 ROWS = {"read", "created", "updated", "unchanged", "superseded", "held", "rejected", "failed", "unknown"}
 

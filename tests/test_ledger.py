@@ -24,10 +24,11 @@ NOW = datetime(2026, 1, 2, tzinfo=UTC)
 ATTEMPT = Attempt(NOW, 0.1, 200, "ok", 1)
 
 
-@pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    """A ledger on SQLite."""
-    made = Ledger.at(tmp_path / "home", None)
+@pytest.fixture(params=["sqlite", "postgresql"])
+def ledger(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Ledger]:
+    """A ledger on either database."""
+    url = request.getfixturevalue("postgresql") if request.param == "postgresql" else None
+    made = Ledger.at(tmp_path / "home", url)
     yield made
     made.close()
 

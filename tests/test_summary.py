@@ -127,7 +127,7 @@ def test_the_document_has_the_names_that_scripts_rely_on() -> None:
         "run_id", "destination", "status", "plan_hash", "balanced", "rows", "withheld", "requests", "modified_count",
         "transitions", "reasons", "run_dir", "report",
         "planned_transitions", "samples", "resubscriptions", "guards", "requests_to_come", "next", "canary", "error",
-        "open_opt_outs",
+        "open_opt_outs", "quarantine", "already_delivered_at",
     }  # fmt: skip
 
 

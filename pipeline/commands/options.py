@@ -20,6 +20,9 @@ RunArgument = Annotated[
 ]
 ExportOption = Annotated[Path, typer.Option("--export", metavar="FILE", help="The export.")]
 MaybeExportOption = Annotated[Path | None, typer.Option("--export", metavar="FILE", help="Compare with this export.")]
+ForceOption = Annotated[
+    bool, typer.Option("--force", help="Plan an export again that was delivered and has not changed since.")
+]
 FullOption = Annotated[bool, typer.Option("--full", help="Send also what the state calls unchanged.")]
 MemoryOption = Annotated[
     int | None,

@@ -101,6 +101,29 @@ def runs(home: HomeOption = None, as_json: JsonOption = False) -> None:
         console.show_runs(found)
 
 
+def quarantine(
+    mapping: Annotated[str | None, typer.Argument(metavar="MAPPING", help="Of this mapping alone.")] = None,
+    drop: Annotated[str | None, typer.Option("--drop", metavar="RUN", help="Try nothing of this run again.")] = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List the records that wait to be tried again, by mapping and reason; or (--drop) take a run's out of it."""
+    from pathlib import Path
+
+    from pipeline.quarantine import operating
+
+    context = context_of(home)
+    if drop is not None:
+        found = operating.drop(drop, context, context.clock())
+    else:
+        found = operating.waiting(Path(mapping).stem if mapping else None, context)
+    if as_json:
+        print_json(found.document())
+        return
+    for line in found.lines():
+        typer.echo(line)
+
+
 def schema() -> None:
     """Print the JSON Schema of mapping files."""
     from pipeline.mapping_file import json_schema

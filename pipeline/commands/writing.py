@@ -10,6 +10,7 @@ from pipeline.commands.options import (
     AddressesOption,
     CanaryOption,
     ExportOption,
+    ForceOption,
     FullOption,
     HomeOption,
     JsonOption,
@@ -74,18 +75,19 @@ def sync(
     mapping: MappingArgument,
     export: ExportOption,
     full: FullOption = False,
+    force: ForceOption = False,
     memory: MemoryOption = None,
     canary: CanaryOption = None,
     time_limit: TimeLimitOption = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Plan, guards, apply, report: the nightly command."""
+    """Plan, guards, apply, report: the nightly command. An export that was delivered already is left alone."""
     from pipeline import run
     from pipeline.context import Request
 
     def synced(context: Context) -> Result:
-        return run.sync(Request(mapping, export, full, canary), context)
+        return run.sync(Request(mapping, export, full, force, canary), context)
 
     carry_out(synced, home, as_json=as_json, memory=memory, time_limit=time_limit)
 

@@ -1,4 +1,4 @@
-"""Takes what the ledger keeps of a person out of it: messages about their records, and the links they were given."""
+"""Takes what the ledger keeps of a person out of it: messages about their records, links, entries of the quarantine."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from pipeline.errors import StorageError
 from pipeline.ledger_tables import BATCHES, LINKS
+from pipeline.quarantine import entries as quarantined
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -19,10 +20,11 @@ if TYPE_CHECKING:
 
 
 def erase(ledger: Ledger, run_id: str, records: Collection[int]) -> None:
-    """The messages and links of a run's records. Outcomes and reasons stay, so that the run still adds up."""
+    """The messages, links and entries of a run's records. Outcomes and reasons stay: the run still adds up."""
     gone = set(records)
     with ledger.transaction() as connection:
         _silence(connection, BATCHES.c.run_id == run_id, lambda record, _: record in gone)
+        quarantined.erase(connection, run_id, gone)
         for record in gone:
             connection.execute(LINKS.delete().where(LINKS.c.run_id == run_id, LINKS.c.record == record))
 

@@ -11,7 +11,9 @@ import polars as pl
 from pipeline.erasure.forgotten import Forgotten
 from pipeline.evidence.chain import Chain, People, chain_name, heads_of
 from pipeline.evidence.pseudonym import key_of
-from pipeline.stages.evidence import Origin, answered, evidence, named, people
+from pipeline.model import Column
+from pipeline.quarantine.plan import retried_by
+from pipeline.stages.evidence import Origin, answered, evidence, from_export, named, people
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -93,16 +95,23 @@ class _Vault:
             key=self._key,
         )
         self._people, self._chain, self._heads = People(home, name), Chain(home, name), heads_of(home, run.ledger)
-        self._forgotten = Forgotten(home)
+        self._forgotten, self._earlier = Forgotten(home), _earlier(run)
         self._are_known, self._is_begun = self._people.exists(), self._chain.knows(run.folder.run_id)
 
     def made(self, items: pl.DataFrame, settled: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
         """Who the items are about, and their rows of evidence."""
         mine = named(items, self._key)
         who = self._forgotten.strangers(people(mine, settled, self._job, self._key))
-        return who, evidence(mine, settled, self._job, self._origin)
+        return who, from_export(evidence(mine, settled, self._job, self._origin), self._earlier)
 
     def put(self, who: pl.DataFrame, rows: pl.DataFrame) -> None:
         """Writes both, people first: a row whose subject nobody knows would prove nothing."""
         self._people.add(who, known=self._are_known)
         self._chain.append(rows, self._heads, known=self._is_begun)
+
+
+def _earlier(run: Run) -> pl.DataFrame:
+    """The records of the run that are of an earlier export, and of which: its name says where it was read."""
+    retried = retried_by(run.folder)
+    read = pl.format("{} (record {} of run {})", "export", "first_record", "first_run")
+    return retried.select(pl.col(Column.RECORD).alias("record"), read.alias("export"), "export_sha256")

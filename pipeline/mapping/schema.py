@@ -115,6 +115,15 @@ class Policy(Section):
     """Who is asked before a status is raised; `destination` reads it back."""
 
 
+class Quarantine(Section):
+    """How long records that failed are tried again by the mapping's next runs. Opt-outs are tried without end."""
+
+    attempts: Annotated[int, Field(ge=1, le=1000)] = 10
+    """How often a record is tried; 1: never again."""
+    days: Annotated[int, Field(ge=1, le=3650)] = 30
+    """For how many days after it first failed."""
+
+
 class Delivery(Section):
     """How requests are sent."""
 
@@ -128,6 +137,8 @@ class Delivery(Section):
     """The fastest pace; left out: what the vendor allows, else as fast as the destination answers."""
     canary: Annotated[int, Field(ge=1)] | None = None
     """How many items are sent and read back before the rest; a difference stops it. Left out: all go at once."""
+    quarantine: Quarantine = Field(default_factory=Quarantine)
+    """How long records that failed are tried again by the mapping's next runs."""
 
 
 class FirstRun(Section):

@@ -113,6 +113,15 @@ def evidence(items: pl.DataFrame, settled: pl.DataFrame, job: Job, origin: Origi
     )
 
 
+def from_export(rows: pl.DataFrame, earlier: pl.DataFrame) -> pl.DataFrame:
+    """The rows with the export that they are of. `earlier`: record, export and export_sha256 of what is tried again."""
+    if earlier.is_empty():
+        return rows
+    joined = rows.join(earlier, on="record", how="left", maintain_order="left", suffix="_earlier")
+    taken = [pl.coalesce(f"{name}_earlier", name).alias(name) for name in ("export", "export_sha256")]
+    return joined.with_columns(taken).select(rows.columns)
+
+
 def people(items: pl.DataFrame, settled: pl.DataFrame, job: Job, key: bytes) -> pl.DataFrame:
     """Who the subjects are that something was sent to, and the addresses that were sent."""
     sent = named(items.join(answered(settled).select(row_key(job)), on=row_key(job), how="semi"), key)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pipeline.job import Attribute, Job, Target
 
 _LATEST = "_latest_at"
+_OWN = "_of_the_export"
 ADDRESS_OUT = "_address_out"
 """Whether the record of another contact forbids contacting the address, where contacts share addresses."""
 
@@ -28,10 +29,11 @@ class Folded:
     superseded: pl.DataFrame
 
 
-def fold(valid: pl.DataFrame, job: Job) -> Folded:
+def fold(valid: pl.DataFrame, job: Job, exported: int | None = None) -> Folded:
     """Each target takes its winning intent, each attribute the latest non-blank value.
 
     Records are ordered by the latest of their times, unknown first, then by number; the last one carries the outcome.
+    Those that are numbered beyond `exported` are of earlier runs, and come before all of the export.
     A target that some record has an intent for is not withheld for what is wrong with another record; `TARGET@broken`
     says why the addresses are withheld of all records that speak of it.
     """
@@ -42,15 +44,16 @@ def fold(valid: pl.DataFrame, job: Job) -> Folded:
         return Folded(valid, several.with_columns(pl.lit(None, pl.Int64).alias(Column.WINNER)))
     times = [pl.col(target.at_column) for target in job.targets]
     latest = pl.max_horizontal(times) if times else pl.lit(None, pl.Datetime("us", "UTC"))
-    ordered = several.with_columns(latest.alias(_LATEST)).sort(
-        Column.IDENTITY, _LATEST, Column.RECORD, nulls_last=False, maintain_order=True
+    own = pl.col(Column.RECORD) <= exported if exported is not None else pl.lit(value=True)
+    ordered = several.with_columns(latest.alias(_LATEST), own.alias(_OWN)).sort(
+        Column.IDENTITY, _OWN, _LATEST, Column.RECORD, nulls_last=False, maintain_order=True
     )
     folded = _one_per_identity(ordered, job)
     superseded = ordered.join(
         folded.select(Column.IDENTITY, pl.col(Column.RECORD).alias(Column.WINNER)), on=Column.IDENTITY, how="left"
     ).filter(pl.col(Column.RECORD) != pl.col(Column.WINNER))
     identities = pl.concat([valid.filter(~twice), folded.select(valid.columns)])
-    return Folded(identities, superseded.drop(_LATEST))
+    return Folded(identities, superseded.drop(_LATEST, _OWN))
 
 
 def hold_against(folded: Folded, witnesses: pl.DataFrame, job: Job) -> Folded:

@@ -42,6 +42,13 @@ class Figures:
     all_opt_outs: int = 0
     """Whatever their status was before, known or not."""
     all_opt_ins: int = 0
+    retried: int = 0
+    """Of the records read, those that are not the export's: they failed in earlier runs."""
+
+    @property
+    def exported(self) -> int:
+        """The export's own records."""
+        return self.read - self.retried
 
     def __add__(self, other: Figures) -> Figures:
         """The figures of two shards together."""
@@ -119,9 +126,9 @@ def _counts(figures: Figures, guards: Guards, past: Past) -> Iterator[Judged]:
 
 def _sizes(figures: Figures, guards: Guards, past: Past) -> Iterator[Judged]:
     if guards.row_count_change is not None:
-        yield _change(figures.read, guards.row_count_change, _fewest("row_count_change", guards), past)
-    empty = "the export has no records" if figures.read == 0 else f"{figures.read:,} records"
-    yield Judged("empty_export", 0, float(figures.read == 0), empty, Unit.YES_OR_NO)
+        yield _change(figures.exported, guards.row_count_change, _fewest("row_count_change", guards), past)
+    empty = "the export has no records" if figures.exported == 0 else f"{figures.exported:,} records"
+    yield Judged("empty_export", 0, float(figures.exported == 0), empty, Unit.YES_OR_NO)
 
 
 def _change(read: int, limit: float, fewest: int, past: Past) -> Judged:

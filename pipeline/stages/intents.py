@@ -7,8 +7,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pipeline.model import Column
 from pipeline.stages.fold import Folded, fold, hold_against
 from pipeline.stages.map import map_records
+from pipeline.stages.retries import Since, weigh
 from pipeline.stages.split import Split, by_address
 from pipeline.stages.validate import Validated, validate
 
@@ -40,8 +42,13 @@ def intents(source: pl.DataFrame, job: Job, now: datetime) -> Intents:
     return intents_of(validate(map_records(source, job, now), job), job)
 
 
-def intents_of(validated: Validated, job: Job) -> Intents:
-    """What validated records say."""
+def intents_of(validated: Validated, job: Job, since: Since | None = None) -> Intents:
+    """What validated records say. `since`: some of them failed in earlier runs, and are tried again."""
     split = by_address(validated, job) if job.by_address else None
     said = split or validated
-    return Intents(validated, split, hold_against(fold(said.valid, job), said.witnesses, job))
+    if since is None:
+        return Intents(validated, split, hold_against(fold(said.valid, job), said.witnesses, job))
+    valid, stale = weigh(said.valid, said.witnesses, since, job)
+    folded = hold_against(fold(valid, job, since.earlier.exported), said.witnesses, job)
+    marked = folded.identities.join(stale, on=Column.IDENTITY, how="left", maintain_order="left")
+    return Intents(validated, split, Folded(marked, folded.superseded))

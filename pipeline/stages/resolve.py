@@ -14,6 +14,7 @@ from pipeline.stages.fold import broken_of
 from pipeline.stages.kin import without_own_voice
 from pipeline.stages.moved import why_not_moved
 from pipeline.stages.precedence import is_opt_out, raises
+from pipeline.stages.retries import contradicted
 from pipeline.stages.seen import SEEN
 from pipeline.stages.told import SAME, TOLD, unaddressed
 from pipeline.stages.withheld import with_withheld
@@ -43,7 +44,8 @@ def decide(frame: pl.DataFrame, seen: pl.DataFrame, asked: pl.Series, job: Job) 
     """
     frame = with_seen(frame, seen, asked, job)
     judged = frame.with_columns(
-        pl.coalesce(pl.col(t.reason), _policy(t, job, frame.columns)).alias(t.reason) for t in job.targets
+        pl.coalesce(pl.col(t.reason), _policy(t, job, frame.columns), contradicted(t, frame.columns)).alias(t.reason)
+        for t in job.targets
     )
     operation = pl.when(pl.col(Column.EXISTS).eq_missing(pl.lit(value=False))).then(pl.lit(Operation.CREATE))
     judged = judged.with_columns(operation.otherwise(pl.lit(Operation.UPDATE)).cast(pl.String).alias(Column.OPERATION))

@@ -120,6 +120,7 @@ def test_reports_of_its_runs_still_add_up(world: World, command: Commands) -> No
     before = command("report", first, "--json").document
     command("forget", IDENTITY)
     after = command("report", first, "--json").document
+    assert (before.pop("quarantine")["waiting"], after.pop("quarantine")["waiting"]) == (1, 0)
     assert after == before
     assert after["balanced"]
     assert command("explain", first, key_of(2)).code == 0

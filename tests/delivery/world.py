@@ -134,6 +134,8 @@ class World:
     path: Path
     sandbox: Sandbox
     patience: Patience = FAST
+    more: dict[str, Any] = field(default_factory=dict)
+    """Settings beside where the sandbox is."""
     _names: Any = field(default_factory=itertools.count)
 
     def __post_init__(self) -> None:
@@ -168,7 +170,8 @@ class World:
     @property
     def settings(self) -> Settings:
         """The settings that reach the sandbox, whatever the environment says."""
-        return Settings.model_validate({"acoustic_connect_url": self.sandbox.url, "acoustic_connect_api_key": KEY})
+        reached = {"acoustic_connect_url": self.sandbox.url, "acoustic_connect_api_key": KEY}
+        return Settings.model_validate(reached | self.more)
 
     def context(self, **changes: Any) -> Context:
         """A context with little patience."""
@@ -179,9 +182,9 @@ class World:
         """`plan`."""
         return run.plan(Request(mapping, export, full), self.context())
 
-    def sync(self, mapping: Path, export: Path, *, full: bool = False, **changes: Any) -> Result:
+    def sync(self, mapping: Path, export: Path, *, full: bool = False, force: bool = False, **changes: Any) -> Result:
         """`sync`."""
-        return run.sync(Request(mapping, export, full), self.context(**changes))
+        return run.sync(Request(mapping, export, full, force), self.context(**changes))
 
     def apply(self, run_id: str, approve: str | None = None) -> Result:
         """`apply`."""

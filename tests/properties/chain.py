@@ -15,15 +15,15 @@ from pipeline.destinations.interface import Exceptional, Limits
 from pipeline.job import part_of
 from pipeline.ledger_rows import BatchRow
 from pipeline.model import BatchState, Column, Operation, Outcome, Reason
-from pipeline.stages import opt_outs, records, suppress
+from pipeline.stages import opt_outs, records, retries, suppress
 from pipeline.stages.batch import batch
-from pipeline.stages.fold import fold, hold_against
+from pipeline.stages.intents import intents_of
 from pipeline.stages.map import identity_of, map_records
 from pipeline.stages.outcomes import settle, settle_items
 from pipeline.stages.record import Teller, told
 from pipeline.stages.resolve import decide
 from pipeline.stages.seen import one_row_per_identity
-from pipeline.stages.split import by_address, gather
+from pipeline.stages.split import gather
 from pipeline.stages.told import against_state, to_ask
 from pipeline.stages.validate import validate
 from pipeline.state import SCHEMA, bucket_of, merge
@@ -147,19 +147,24 @@ class World:
         of = None if self.channels is None else tuple(self.channels)
         return [suppress.Listed(digests, of)] if self.suppressed else []
 
-    def plan(self, source: pl.DataFrame, *, full: bool = False, limits: Limits = LIMITS) -> Plan:
+    def plan(
+        self,
+        source: pl.DataFrame,
+        *,
+        full: bool = False,
+        limits: Limits = LIMITS,
+        earlier: retries.Earlier | None = None,
+    ) -> Plan:
         """Decides the records of one shard, in the order of stages that `planning` uses."""
         job = self.job
         validated = validate(map_records(source, job, self.now), job)
-        split = by_address(validated, job) if job.by_address else None
-        said = split or validated
-        folded = hold_against(fold(said.valid, job), said.witnesses, job)
-        identities = folded.identities
+        said = intents_of(validated, job, retries.Since(earlier, self.state) if earlier else None)
+        split, folded, identities = said.split, said.folded, said.folded.identities
         listed = self.listed
         if listed:
             identities = suppress.mark(identities, listed, job)
         compared = against_state(identities, self.state, job, full=full)
-        asked = to_ask(compared, job)
+        asked = pl.concat([to_ask(compared, job), retries.to_ask(compared, job)]).unique(maintain_order=True)
         wanted = compared.filter(pl.col(Column.IDENTITY).is_in(asked.implode()))
         shown = self.contacts.read(wanted)
         seen = one_row_per_identity(suppress.mark(shown, listed, job, stored=True) if listed else shown)

@@ -47,10 +47,15 @@ KEYS: Final = {
 }
 
 
-def exports(kind: str = "channels", consents: SearchStrategy[str] = CONSENTS) -> SearchStrategy[list[Row]]:
-    """Up to 24 records of a few identities, which some of them share."""
+def exports(
+    kind: str = "channels",
+    consents: SearchStrategy[str] = CONSENTS,
+    identities: SearchStrategy[str] = IDENTITIES,
+    most: int = 24,
+) -> SearchStrategy[list[Row]]:
+    """Up to `most` records of a few identities, which some of them share."""
     cells: dict[str, SearchStrategy[str]] = {
-        "id": IDENTITIES,
+        "id": identities,
         "email": EMAILS,
         "mobile": MOBILES,
         "first_name": st.sampled_from(["", "Ann", "Bob"]),
@@ -58,7 +63,7 @@ def exports(kind: str = "channels", consents: SearchStrategy[str] = CONSENTS) ->
     }
     for name in CONSENT_COLUMNS[kind]:
         cells |= {f"{name}_ok": consents, f"{name}_at": TIMES, f"{name}_src": SOURCES}
-    return st.lists(st.fixed_dictionaries(cells), max_size=24)
+    return st.lists(st.fixed_dictionaries(cells), max_size=most)
 
 
 def policies() -> SearchStrategy[dict[str, Any]]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, TYPE_CHECKING, Final, Literal, cast
 
-from pipeline.errors import ExportError
+from pipeline.errors import ExportChanged, ExportError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,6 +41,8 @@ class Container:
     is_workbook: bool
     size_bytes: int
     modified_ns: int
+    identity: tuple[int, int]
+    """Device and inode: another file may be put in its place."""
     limits: Limits
 
     @property
@@ -60,8 +62,9 @@ class Container:
             now = self.path.stat()
         except OSError as error:
             raise _unreadable(self.path, error) from error
-        if (now.st_size, now.st_mtime_ns) != (self.size_bytes, self.modified_ns):
-            raise ExportError(
+        found = (now.st_size, now.st_mtime_ns, now.st_dev, now.st_ino)
+        if found != (self.size_bytes, self.modified_ns, *self.identity):
+            raise ExportChanged(
                 f"{self.name}: changed while it was read; wait until the export is complete and run again"
             )
 
@@ -73,6 +76,8 @@ class Container:
             with self._stream() as stream:
                 while block := stream.read(block_bytes):
                     unpacked += len(block)
+                    if self.packing == "plain" and unpacked > self.size_bytes:
+                        self.require_unchanged()  # It grows while it is read, and may do so without end.
                     if self.packing != "plain" and unpacked > allowed:
                         raise ExportError(
                             f"{self.name}: unpacks to more than {self.limits.expansion} times its size "
@@ -122,7 +127,8 @@ def open_container(path: Path, limits: Limits) -> Container:
         member, is_workbook = _only_member(path, limits)
     elif path.suffix.lower() in {".gz", ".gzip", ".zip"}:
         raise ExportError(f"{path.name}: is not a {path.suffix[1:]} file by its content; check the name, export again")
-    return Container(path, packing, member, is_workbook, status.st_size, status.st_mtime_ns, limits)
+    identity = (status.st_dev, status.st_ino)
+    return Container(path, packing, member, is_workbook, status.st_size, status.st_mtime_ns, identity, limits)
 
 
 class _Directory:

@@ -96,8 +96,13 @@ class Export:
         changed since it was opened: what was read until then must not be used.
         """
         apart = _Malformed(self.container)
-        for chunk in self.read_chunks():
-            yield Chunk(chunk.records, apart.kept(chunk.malformed))
+        try:
+            for chunk in self.read_chunks():
+                yield Chunk(chunk.records, apart.kept(chunk.malformed))
+        except ExportError:
+            # What looks broken may be half of two files.
+            self.container.require_unchanged()
+            raise
         self.container.require_unchanged()
 
 

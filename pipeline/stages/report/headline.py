@@ -144,6 +144,7 @@ def notes(at: Situation) -> tuple[str, ...]:
         said.append(
             f"{counted(parts, 'part')} of records ({what}) {'was' if parts == 1 else 'were'} withheld, see below."
         )
+    said += summary.quarantine.lines()
     if at.rest_waits:
         said.append("Consent changes below are those that took effect; outcomes.csv has what waits as not_sent.")
         if at.manifest.mixed:

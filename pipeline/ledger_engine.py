@@ -1,0 +1,58 @@
+"""The ledger's database: SQLite under the home, or PostgreSQL where several machines work."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.exc import SQLAlchemyError
+
+from pipeline.errors import SettingsError
+from pipeline.ledger_tables import METADATA
+
+POSTGRESQL: Final = ("postgresql://", "postgres://")
+DRIVER: Final = "postgresql+psycopg://"
+_MAKING: Final = 0x636F6E73
+"""What making tables is called among the locks of the database."""
+
+
+def engine_of(url: str) -> sa.Engine:
+    """Raises SettingsError for a URL that is none."""
+    for scheme in POSTGRESQL:
+        if url.startswith(scheme):
+            url = DRIVER + url.removeprefix(scheme)
+    try:
+        # Another's write is waited for: ten seconds, or as long as `?timeout=` of the URL says.
+        waits = {"timeout": 10} if url.startswith("sqlite") and "timeout" not in sa.make_url(url).query else {}
+        engine = sa.create_engine(url, connect_args=waits)
+    except (SQLAlchemyError, ImportError) as error:
+        raise SettingsError(
+            f"CONSENT_SYNC_DATABASE_URL cannot be used ({error}); correct it, or unset it to use SQLite under home"
+        ) from None
+    if not is_shared(engine):
+        sa.event.listen(engine, "connect", _write_ahead)
+    return engine
+
+
+def is_shared(engine: sa.Engine) -> bool:
+    """Whether several machines may use it."""
+    return engine.dialect.name != "sqlite"
+
+
+def make_tables(connection: sa.Connection, engine: sa.Engine) -> None:
+    """Makes the tables that are missing; two commands may open a new ledger at the same time."""
+    if is_shared(engine):
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MAKING)))
+    # Not `create_all`, which looks first.
+    for table in METADATA.sorted_tables:
+        connection.execute(sa.schema.CreateTable(table, if_not_exists=True))
+        for index in table.indexes:
+            connection.execute(sa.schema.CreateIndex(index, if_not_exists=True))
+
+
+def _write_ahead(connection: Any, _record: object) -> None:
+    """Readers never wait for the writer; FULL keeps a committed intention through a power loss."""
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=FULL")
+    cursor.close()

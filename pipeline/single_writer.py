@@ -1,0 +1,150 @@
+"""Only one run at a time writes to an account: of all runs of a home, of a user's homes, and of a shared ledger.
+
+Each is a lock that dies with its holder: two of the kernel's, and one of the database's, which its connection holds.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import socket
+import threading
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.exc import SQLAlchemyError
+
+from pipeline import lock
+from pipeline.errors import DestinationBusy, StorageError
+from pipeline.ledger_tables import METADATA
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pipeline.context import Context
+    from pipeline.job import Job
+    from pipeline.ledger import Ledger
+
+HOLDERS: Final = sa.Table(
+    "holders",
+    METADATA,
+    sa.Column("name", sa.String, primary_key=True),
+    sa.Column("run_id", sa.String),
+    sa.Column("host", sa.String, nullable=False),
+    sa.Column("pid", sa.Integer, nullable=False),
+    sa.Column("since", sa.DateTime(timezone=True), nullable=False),
+)
+"""Who has taken the lock of an account last; whether they hold it the database knows."""
+
+
+@dataclass(slots=True)
+class Shared:
+    """The lock of a database that several machines use as their ledger, held by a connection of its own."""
+
+    name: str
+    connection: sa.Connection
+    _one_at_a_time: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def key(self) -> int:
+        """What the database calls the lock."""
+        digest = hashlib.sha256(f"consent-sync {self.name}".encode()).digest()
+        return int.from_bytes(digest[:8], signed=True)
+
+    def take(self, what: str) -> None:
+        """Raises DestinationBusy, naming the run that holds it, and where."""
+        if not self._ask(sa.select(sa.func.pg_try_advisory_lock(self.key))):
+            raise DestinationBusy(f"{what} is held by {self._holder()}; wait until it ends")
+        self.tell(None)
+
+    def tell(self, run_id: str | None) -> None:
+        """Says which run holds it; None while it has no name yet."""
+        now = datetime.now(UTC)
+        row = {"name": self.name, "run_id": run_id, "host": socket.gethostname(), "pid": os.getpid(), "since": now}
+        with _translated(), self._one_at_a_time:
+            self.connection.execute(HOLDERS.delete().where(HOLDERS.c.name == self.name))
+            self.connection.execute(HOLDERS.insert().values(**row))
+
+    def require_held(self) -> None:
+        """Raises StorageError where the connection is gone, and the lock with it."""
+        held = sa.text(
+            "select count(*) from pg_locks where locktype = 'advisory' and pid = pg_backend_pid() and granted"
+        )
+        if not self._ask(held):
+            raise StorageError("the ledger's lock is lost, so nothing more is sent; run `consent-sync resume`")
+
+    def _holder(self) -> str:
+        with _translated(), self._one_at_a_time:
+            row = self.connection.execute(sa.select(HOLDERS).where(HOLDERS.c.name == self.name)).mappings().first()
+        if row is None:
+            return "another run"
+        run = f"run {row['run_id']}" if row["run_id"] else "a run that is being planned"
+        return f"{run} (process {row['pid']} on {row['host']})"
+
+    def _ask(self, question: Any) -> Any:
+        with _translated(), self._one_at_a_time:
+            return self.connection.scalar(question)
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """Who holds an account."""
+
+    locks: tuple[lock.Lock, ...]
+    shared: Shared | None
+
+    def name(self, run_id: str) -> None:
+        """Says which run it is, for the message that others get."""
+        for one in self.locks:
+            one.name(run_id)
+        if self.shared is not None:
+            self.shared.tell(run_id)
+
+
+@contextmanager
+def writing(context: Context, ledger: Ledger, job: Job) -> Iterator[Writer]:
+    """Holds the job's account. Raises DestinationBusy, naming the run that holds it."""
+    with ExitStack() as stack:
+        own = stack.enter_context(lock.holding(context.home, job.destination, job.account))
+        lock.require_own(context.locks)
+        path = context.locks / f"{_everywhere(context, job)}.lock"
+        machine = stack.enter_context(lock.held(path, job.destination))
+        shared = stack.enter_context(_shared(ledger, job)) if ledger.is_shared else None
+        yield Writer((own, machine), shared)
+
+
+def _everywhere(context: Context, job: Job) -> str:
+    """What an account is called in all homes: two sandboxes have the same one at two places."""
+    place = f"{job.destination}\n{job.account}\n{context.settings.url(job.destination)}"
+    return f"{job.destination}-{hashlib.sha256(place.encode()).hexdigest()[:32]}"
+
+
+@contextmanager
+def _shared(ledger: Ledger, job: Job) -> Iterator[Shared]:
+    with _translated():
+        connection = ledger.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+    held = Shared(lock.name_of(job.destination, job.account), connection)
+    try:
+        held.take(job.destination)
+        ledger.require = held.require_held
+        yield held
+    finally:
+        ledger.require = None
+        # The lock is the session's: a connection that went back into the pool would hold it on.
+        connection.invalidate()
+        connection.close()
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except SQLAlchemyError as error:
+        cause = getattr(error, "orig", None) or error
+        raise StorageError(
+            f"the ledger's lock is lost, so nothing more is sent: {cause}; run `consent-sync resume` when the database "
+            "answers again"
+        ) from error

@@ -1,0 +1,1 @@
+"""Records that failed are tried again, against the sandbox."""
