@@ -42,6 +42,10 @@ def silent(_stage: str, _done: int, _total: int | None) -> None:
     """Tells nobody."""
 
 
+def unheard(_run_id: str) -> None:
+    """Tells nobody."""
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """What is asked for: a mapping, an export, and whether what the state calls unchanged is sent all the same."""
@@ -65,6 +69,8 @@ class Context:
     stop: threading.Event = field(default_factory=threading.Event)
     progress: Progress = silent
     perform: Perform = directly
+    announce: Callable[[str], None] = unheard
+    """Is told which run it is, before anything of it is sent."""
     patience: Patience = field(default_factory=Patience)
     locks: Path = field(default_factory=machine_folder)
     """Where all homes of a user meet, so that two of them do not write to one account at a time."""

@@ -83,6 +83,7 @@ def _sync(request: Request, file: MappingFile, context: Context, ledger: Ledger)
         _record_earlier(job, context, ledger)
         run = _plan(request, Subject(file, job, audience), context, ledger, session)
         held.name(run.folder.run_id)
+        context.announce(run.folder.run_id)
         if (error := approval.stopped_by_guards(run.folder, run.manifest)) is not None:
             return Result(reporting.write_stopped(run, error), error)
         ledger.permit(run.folder.run_id, Extent.WHOLE, None, context.clock())
@@ -234,6 +235,7 @@ def _go_on(folder: RunFolder, manifest: Manifest, context: Context, leave: Leave
         single_writer.writing(context, ledger, now_bound) as held,
     ):
         held.name(folder.run_id)
+        context.announce(folder.run_id)
         standing.require_account(now_bound, manifest)
         job = renamed(now_bound, manifest)
         ledger.add_run(manifest, job.mapping)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 import os
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from pydantic import AnyHttpUrl, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -71,8 +71,11 @@ class Settings(BaseSettings):
         return SecretStr(plain)
 
     @classmethod
-    def load(cls) -> Settings:
-        """Raises SettingsError for a value that cannot be used; the value itself is not repeated."""
+    def load(cls, **found: Any) -> Settings:
+        """Raises SettingsError for a value that cannot be used; the value itself is not repeated.
+
+        `found`: secrets that are kept elsewhere than in the environment.
+        """
         file = Path(ENVIRONMENT)
         try:
             if file.is_file() and (size := file.stat().st_size) > MAX_BYTES:
@@ -80,7 +83,7 @@ class Settings(BaseSettings):
                     f"{file}: is {size:,} bytes large, and {MAX_BYTES:,} are allowed; it holds one setting a line, "
                     "such as `IVVY_URL=https://...`"
                 )
-            return cls()
+            return cls(**found)
         except UnicodeDecodeError as error:
             raise SettingsError(f"{file}: byte {error.start + 1} is not UTF-8; save it as UTF-8") from None
         except OSError as error:
@@ -108,6 +111,11 @@ class Settings(BaseSettings):
                 raise SettingsError(f"{name.upper()} is not set; set it in the environment or in .env")
             found[name.removeprefix(prefix)] = value.get_secret_value() if isinstance(value, SecretStr) else value
         return found
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The names of all secrets."""
+        return tuple(n for n, field in type(self).model_fields.items() if field.annotation == SecretStr | None)
 
     @property
     def operator(self) -> str:
