@@ -2,10 +2,16 @@
 
 request        what a run is asked for; the form in Prefect's user interface is made from it
 sync_consent   the flow
+carrying_out   what each mode does, and whether it waits for an approval
+approval       a run that waits for somebody: suspended, with a form
 tasks          each step of the chain as a task
 ending         what a run came to, as a Prefect state
-artifact       the same as Markdown
+artifact       the same as pages and tables
 progress       how far it is, as a progress artifact
+reach kept     a Prefect that does not answer: what is done without it
+secret_blocks  credentials from Prefect's Secret blocks
+reaper         runs whose process is gone
+service pool   Prefect's server, a work pool and a worker on this machine
 local          `python -m flows.sync_consent`: the flow without a Prefect server
 temporary_api  Prefect's API inside this process
 demo           `python -m flows.demo`: the flow against the sandbox

@@ -13,7 +13,7 @@ from typing import Annotated, Final
 
 import typer
 
-from flows.local import ending_of, perform, show
+from flows.local import perform, show
 from flows.request import Mode, SyncRequest
 from pipeline.carried_out import Result
 from pipeline.sandbox.documents import read_object
@@ -47,9 +47,8 @@ class Demonstration:
             os.environ |= {"PREFECT_HOME": str(home.absolute() / "prefect"), "CONSENT_SYNC_HOME": str(folder)}
             os.environ |= sandbox.environment
             os.environ.pop("PREFECT_API_URL", None)
-            state = perform(request)
-        code = show(state)
-        ending = ending_of(state)
+            performed = perform(request)
+        code, ending = show(performed), performed.ending
         if not (isinstance(ending, Result) and ending.error is None and ending.summary.balanced):
             return code or 1
         typer.echo(

@@ -6,16 +6,20 @@ from typing import TYPE_CHECKING, Any
 
 from prefect.states import Cancelled, Completed, Failed
 
+from flows.approval import Declined
 from flows.request import Failure
+from pipeline.carried_out import Result
+from pipeline.drift_report import Drift
 from pipeline.errors import ConsentSyncError, Interrupted
 from pipeline.model import Outcome, RunStatus
 
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import State
 
-    from pipeline.carried_out import Result
     from pipeline.summary import Summary
 
+Ending = Result | Drift | ConsentSyncError
+"""A run that came to its end or was stopped, an audit, or what came before a run."""
 _FAILING = {
     Failure.FAILED: (Outcome.FAILED, Outcome.UNKNOWN),
     Failure.REJECTED: (Outcome.FAILED, Outcome.UNKNOWN, Outcome.REJECTED),
@@ -23,23 +27,29 @@ _FAILING = {
 }
 
 
-def state_of(ending: Result | ConsentSyncError, failure: Failure, *, cancelling: bool = False) -> State[Any]:
+def state_of(ending: Ending, failure: Failure, *, cancelling: bool = False) -> State[Any]:
     """The state of the flow run, with `ending` as its data for who called the flow in this process.
 
     Prefect's own names: a state with another name is missing from a deployment's list of runs. `cancelling`: somebody
     asked Prefect to cancel this run; a signal from anywhere else is a failure that must be noticed.
     """
-    message = _message(ending)
-    if cancelling and isinstance(_error(ending), Interrupted):
+    message = message_of(ending)
+    error = error_of(ending)
+    if isinstance(error, Declined) or (cancelling and isinstance(error, Interrupted)):
         return Cancelled(message=message, data=ending)
     return (Failed if _failed(ending, failure) else Completed)(message=message, data=ending)
 
 
-def _error(ending: Result | ConsentSyncError) -> ConsentSyncError | None:
+def error_of(ending: Ending) -> ConsentSyncError | None:
+    """What stopped it."""
+    if isinstance(ending, Drift):
+        return None
     return ending if isinstance(ending, ConsentSyncError) else ending.error
 
 
-def _failed(ending: Result | ConsentSyncError, failure: Failure) -> bool:
+def _failed(ending: Ending, failure: Failure) -> bool:
+    if isinstance(ending, Drift):
+        return ending.exit_code != 0
     if isinstance(ending, ConsentSyncError) or ending.error is not None:
         return True
     summary = ending.summary
@@ -49,9 +59,15 @@ def _failed(ending: Result | ConsentSyncError, failure: Failure) -> bool:
     return not summary.balanced or withheld or any(getattr(summary.rows, o) for o in _FAILING[failure])
 
 
-def _message(ending: Result | ConsentSyncError) -> str:
+def message_of(ending: Ending) -> str:
+    """The sentence of the state."""
     if isinstance(ending, ConsentSyncError):
         return str(ending)
+    if isinstance(ending, Drift):
+        return (
+            f"{ending.contacts:,} contacts of the {ending.compared_with}: {ending.match:,} match, {ending.differ:,} "
+            f"differ, {ending.missing:,} missing, {ending.opted_out_since:,} opted out since (drift {ending.share:.2%})"
+        )
     said = f"{ending.summary.run_id}: {counts(ending.summary)}"
     return f"{said}. {ending.error}" if ending.error is not None else said
 

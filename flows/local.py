@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, cast
 
@@ -13,6 +14,7 @@ from pydantic import ValidationError
 
 from flows.request import Failure, Mode, SyncRequest
 from pipeline.errors import ConsentSyncError
+from pipeline.model import Extent
 from pipeline.run_folder import restrict_new_files, storing
 from pipeline.settings import Settings
 
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 
     from prefect.client.schemas.objects import State
 
-    from pipeline.carried_out import Result
+    from flows.ending import Ending
 
 
 def main() -> NoReturn:
@@ -44,50 +46,104 @@ def command(  # noqa: PLR0913, PLR0917 - typer's way to declare options
     full: Annotated[bool, typer.Option("--full", help="Send also what the state calls unchanged.")] = False,
     run: Annotated[str, typer.Option(metavar="RUN", help="The run to apply or resume.")] = "",
     approve: Annotated[str, typer.Option(metavar="HASH", help="The hash of the plan to apply.")] = "",
-    only: Annotated[str, typer.Option(metavar="opt-outs", help="Send the opt-outs, and let the rest wait.")] = "",
+    only: Annotated[Extent, typer.Option(help="opt-outs: send the opt-outs, and let the rest wait.")] = Extent.WHOLE,
+    max_drift: Annotated[float, typer.Option(min=0, max=1, metavar="SHARE", help="Drift that verify allows.")] = 0.0,
     failure: Annotated[Failure, typer.Option(help="What counts as failure in Prefect.")] = Failure.REJECTED,
     home: Annotated[Path | None, typer.Option(metavar="DIR", help="Where runs and state live.")] = None,
 ) -> None:
     """Run the flow sync-consent in this process and exit as `consent-sync` does."""
     try:
-        request = SyncRequest(
-            mode=mode, mapping=mapping, export=export, full=full, run=run, approve=approve, only=only, failure=failure
-        )
+        given = {"mode": mode, "mapping": mapping, "export": export, "full": full, "run": run, "approve": approve}
+        request = SyncRequest.model_validate(given | {"only": only, "max_drift": max_drift, "failure": failure})
     except ValidationError as error:
         raise typer.BadParameter("; ".join(e["msg"].removeprefix("Value error, ") for e in error.errors())) from None
     if home is not None:
         os.environ["CONSENT_SYNC_HOME"] = str(home)
-    raise typer.Exit(show(perform(request)))
+    performed = perform(request)
+    code = show(performed)
+    if not performed.heard:
+        # Prefect's threads would keep the process for a minute, trying to tell a server that does not answer.
+        sys.stdout.flush()
+        os._exit(code)
+    raise typer.Exit(code)
 
 
-def perform(request: SyncRequest) -> State[Any]:
-    """Runs the flow, on a temporary API where the environment names none. Its state's data is what the run came to."""
+@dataclass(frozen=True, slots=True)
+class Performed:
+    """What a run in this process came to, and whether Prefect knows of it."""
+
+    ending: Ending
+    state: str
+    """Prefect's word for it, which it has heard or would have."""
+    heard: bool = True
+
+
+def perform(request: SyncRequest) -> Performed:
+    """Runs the flow, on a temporary API where the environment names none.
+
+    A Prefect that does not answer, or not to the end, changes nothing about what is sent.
+    """
     prepare(os.environ)
     with nullcontext() if os.environ.get("PREFECT_API_URL") else _temporary_api():
+        from flows.kept import keeping
+        from flows.reach import UNREACHED, api_answers
+
+        if "PREFECT_API_URL" in os.environ and not api_answers():
+            return _without_prefect(request)
         from flows.sync_consent import sync_consent
 
-        return sync_consent(request, return_state=True)
+        with keeping() as kept:
+            try:
+                return _performed(sync_consent(request, return_state=True))
+            except UNREACHED:
+                if not kept:
+                    raise
+                return _performed(kept[-1], heard=False)
 
 
-def show(state: State[Any]) -> int:
+def _without_prefect(request: SyncRequest) -> Performed:
+    from flows.carrying_out import carry_out
+    from flows.ending import state_of
+    from pipeline.context import Context
+    from pipeline.signals import stopping
+
+    ending: Ending
+    with stopping() as stop:
+        try:
+            settings = Settings.load()
+            ending = carry_out(request, Context(settings, settings.consent_sync_home, stop=stop))
+        except ConsentSyncError as error:
+            ending = error
+    return _performed(state_of(ending, request.failure), heard=False)
+
+
+def _performed(state: State[Any], *, heard: bool = True) -> Performed:
+    """Raises what Prefect itself could not do."""
+    ending = state.result(raise_on_failure=False)
+    if isinstance(ending, Exception) and not isinstance(ending, ConsentSyncError):
+        raise ending
+    return Performed(cast("Ending", ending), str(state.name), heard)
+
+
+def show(performed: Performed) -> int:
     """Prints what a run came to, as `consent-sync` does, and its state in Prefect; returns the exit code."""
-    ending = ending_of(state)
+    from pipeline.drift_report import Drift
+
+    ending = performed.ending
     if isinstance(ending, ConsentSyncError):
         typer.echo(f"consent-sync: {ending}", err=True)
+    elif isinstance(ending, Drift):
+        for line in ending.lines():
+            typer.echo(line)
     else:
         from pipeline import console
 
         console.show(ending, to_stderr=False)
-    typer.echo(f"Prefect state: {state.name}")
+    if performed.heard:
+        typer.echo(f"Prefect state: {performed.state}")
+    else:
+        typer.echo(f"Prefect does not answer, so it was not told: {performed.state}")
     return ending.exit_code
-
-
-def ending_of(state: State[Any]) -> Result | ConsentSyncError:
-    """What the run came to. Raises what Prefect itself could not do."""
-    ending = state.result(raise_on_failure=False)
-    if isinstance(ending, Exception) and not isinstance(ending, ConsentSyncError):
-        raise ending
-    return cast("Result | ConsentSyncError", ending)
 
 
 def _temporary_api() -> AbstractContextManager[str]:

@@ -7,26 +7,28 @@ if __name__ == "__main__":
     # Before Prefect is imported, which reads its settings then; main imports this module under its own name.
     main()
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from threading import Event
-from typing import Any, assert_never
+from typing import Any
 
 from prefect import flow, runtime
-from prefect.artifacts import create_markdown_artifact
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State
 
-from flows import artifact
-from flows.ending import state_of
+from flows import approval, artifact, secret_blocks
+from flows.approval import Decision
+from flows.carrying_out import Approver, carry_out
+from flows.ending import Ending, error_of, state_of
+from flows.kept import keep
 from flows.progress import reported
-from flows.request import Mode, SyncRequest
+from flows.reach import Telling
+from flows.request import SyncRequest
 from flows.tasks import as_task, told
-from pipeline import mapping_file, run
+from pipeline import mapping_file, pulse
 from pipeline.carried_out import Result
-from pipeline.context import Context, Progress, Request
+from pipeline.context import Context
+from pipeline.drift_report import Drift
 from pipeline.errors import ConsentSyncError, Interrupted
-from pipeline.model import Extent
-from pipeline.settings import Settings
 from pipeline.signals import stopping
 from pipeline.stopping import limited
 
@@ -47,47 +49,68 @@ def run_name() -> str:
 @flow(name="sync-consent", flow_run_name=run_name, persist_result=False, retries=0)
 def sync_consent(request: SyncRequest) -> State[Any]:
     """Plans an export's consents and attributes, sends them, and accounts for every record."""
+    telling = Telling()
+    ending = _ending(request, telling)
+    if isinstance(ending, Result):
+        artifact.show(ending, telling)
+    elif isinstance(ending, Drift):
+        artifact.show_audit(ending, Path(request.mapping), telling)
+    cancelling = isinstance(error_of(ending), Interrupted) and _is_cancelling(telling)
+    return keep(state_of(ending, request.failure, cancelling=cancelling))
+
+
+def _ending(request: SyncRequest, telling: Telling) -> Ending:
+    """What the run came to; it raises nothing, because Prefect keeps the text of what a flow raises."""
     # The handlers stand in for Prefect's, which would raise in the middle of a step: a stop is an event that the
     # sending threads see, the batches in flight are settled, and the run ends with the command that goes on.
-    with stopping() as stop, reported() as progress:
-        ending = _carry_out(request, stop, progress)
-    if isinstance(ending, Result):
-        create_markdown_artifact(artifact.markdown(ending), key=artifact.key_of(ending.summary))
-    interrupted = isinstance(ending, Result) and isinstance(ending.error, Interrupted)
-    return state_of(ending, request.failure, cancelling=interrupted and _is_cancelling())
-
-
-def _carry_out(request: SyncRequest, stop: Event, progress: Progress) -> Result | ConsentSyncError:
-    """What the run came to; it raises nothing, because Prefect keeps the text of what a flow raises."""
     try:
-        settings = Settings.load()
-        home = settings.consent_sync_home
-        with limited(stop, settings.consent_sync_time_limit_minutes):
-            context = Context(settings=settings, home=home, stop=stop, progress=progress, perform=as_task)
-            return _command(request, context)
+        settings = secret_blocks.settings()
+        home, name = settings.consent_sync_home, str(runtime.flow_run.id)
+        with (
+            pulse.beating(home, name, runtime.flow_run.run_count) as alive,
+            stopping() as stop,
+            limited(stop, settings.consent_sync_time_limit_minutes),
+            reported() as progress,
+        ):
+            context = Context(settings, home, stop=stop, progress=progress, perform=as_task, announce=alive.carries_out)
+            asker = Asker(request, context, telling) if runtime.deployment.id else None
+            try:
+                return carry_out(request, context, asker, alive.interrupted)
+            finally:
+                alive.ended()
     except Exception as error:  # noqa: BLE001 - see above; `told` says its kind and place
         return told(error)
 
 
-def _command(request: SyncRequest, context: Context) -> Result:
-    asked = Request(Path(request.mapping), Path(request.export), request.full, request.force, request.canary)
-    match request.mode:
-        case Mode.PLAN:
-            return run.plan(asked, context)
-        case Mode.SYNC:
-            return run.sync(asked, context)
-        case Mode.APPLY:
-            extent = Extent(request.only) if request.only else Extent.WHOLE
-            approve = request.approve or None
-            return run.apply(request.run, context, approve=approve, extent=extent, first=request.canary)
-        case Mode.RESUME:
-            return run.resume(request.run, context)
-        case _:
-            assert_never(request.mode)
+class Asker(Approver):
+    """Asks the operators, by suspending the flow run. Only a deployment's run can be gone on with by a worker."""
+
+    def __init__(self, request: SyncRequest, context: Context, telling: Telling) -> None:
+        self._hours, self._context, self._telling = request.approval_hours, context, telling
+
+    def waiting(self) -> str | None:
+        """The run whose plan somebody was asked about already."""
+        return approval.waiting()
+
+    def ask(self, result: Result) -> tuple[Decision, str]:
+        """Shows the plan, and suspends."""
+        artifact.show(result, self._telling)
+        until = f"{datetime.now(UTC) + timedelta(hours=self._hours):%Y-%m-%d %H:%M} UTC"
+        return approval.ask(result.summary.run_id, self._context, artifact.brief(result, until), self._hours)
+
+    def decided(self, run_id: str) -> tuple[Decision, str]:
+        """What the form came back with."""
+        return approval.ask(run_id, self._context, "", self._hours)
 
 
-def _is_cancelling() -> bool:
+def _is_cancelling(telling: Telling) -> bool:
     """Whether somebody asked Prefect to cancel this run, so that Cancelled is the state it waits for."""
-    with get_client(sync_client=True) as client:
-        state = client.read_flow_run(runtime.flow_run.id).state
-    return state is not None and state.is_cancelling()
+    found: list[bool] = []
+
+    def look() -> None:
+        with get_client(sync_client=True) as client:
+            state = client.read_flow_run(runtime.flow_run.id).state
+        found.append(state is not None and state.is_cancelling())
+
+    telling(look)
+    return found == [True]

@@ -14,6 +14,7 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
 import pipeline
+from flows.reach import UNREACHED
 from pipeline.errors import ConsentSyncError
 
 T = TypeVar("T")
@@ -21,12 +22,19 @@ _PIPELINE: Final = Path(pipeline.__file__).parent
 
 
 def as_task(name: str, step: Callable[[], T], /) -> T:
-    """Performs a step as a task of that name, in this thread. Raises what the step raises."""
+    """Performs a step as a task of that name, in this thread. Raises what the step raises.
+
+    Once, and whatever Prefect says: where its API is away, the step is performed all the same, without a task.
+    """
     done: Future[T] = Future()
-    state = _step(name, partial(_perform, done, step), return_state=True)
-    if not done.done():
-        raise ConsentSyncError(f"Prefect did not perform '{name}': {state.message}; look at its server, then resume")
-    return done.result()
+    try:
+        _step(name, partial(_perform, done, step), return_state=True)
+    except UNREACHED:
+        if not done.running() and not done.done():
+            return step()
+    if done.running():
+        raise ConsentSyncError(f"Prefect left '{name}' in the middle of it; look at its server, then resume")
+    return done.result() if done.done() else step()
 
 
 # A step is never repeated or taken from a cache: whether something may be sent again is for the ledger to say.
@@ -36,6 +44,7 @@ def _step(name: str, perform: Callable[[], State[Any]]) -> State[Any]:  # noqa: 
 
 
 def _perform(done: Future[T], step: Callable[[], T]) -> State[Any]:
+    done.set_running_or_notify_cancel()
     try:
         done.set_result(step())
     except Exception as error:  # noqa: BLE001 - raised again by as_task; Prefect would keep its text

@@ -17,6 +17,7 @@ import pytest
 
 from pipeline.sandbox.server import Sandbox
 from tests.delivery.world import World
+from tests.flows.operations import Operations, operated
 from tests.flows.world import opted_in
 
 if TYPE_CHECKING:
@@ -67,3 +68,10 @@ def prefect_api(prefect_database: Path) -> Iterator[str]:
     shutil.copy(prefect_database, PREFECT_HOME / "prefect.db")
     with serving() as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def operations(prefect_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operations]:
+    """A real Prefect server with a worker, once for all tests of this process."""
+    with Sandbox() as sandbox, operated(tmp_path_factory.mktemp("operations"), sandbox, prefect_database) as found:
+        yield found

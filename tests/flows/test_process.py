@@ -14,6 +14,8 @@ import pytest
 from flows.request import Mode, SyncRequest
 from flows.sync_consent import sync_consent
 from tests.delivery.world import row_of, rows_of
+from tests.flows.cable import laid
+from tests.flows.operations import free_port
 from tests.flows.world import CONTACTS, opted_in, request_of, start
 
 if TYPE_CHECKING:
@@ -61,6 +63,36 @@ def test_sigterm_stops_after_the_batches_in_flight_and_resume_ends_as_if_undistu
     world.home = world.path / "undisturbed"
     world.sync(world.path / "m.yaml", world.path / "x0.csv")
     assert disturbed == world.stored()
+
+
+def test_a_run_whose_server_is_lost_ends_by_the_ledger(world: World, prefect_api: str) -> None:
+    """Everything is sent once, the exit code and the report are those of the run, and it says that nobody was told."""
+    request = request_of(world, rows_of(CONTACTS, email_opt_in="N"), batch_size=BATCH, concurrency=THREADS)
+    world.faults([{"fault": "latency", "operation": "updateContacts", "seconds": 0.1}])
+    with laid(prefect_api) as cable:
+        process = start(world, request, PREFECT_API_URL=cable.url, PREFECT_CLIENT_MAX_RETRIES="0")
+        while len(world.mutations()) < 2:
+            with pytest.raises(subprocess.TimeoutExpired):  # it is alive
+                process.wait(timeout=0.05)
+        cable.cut()
+        said, _ = process.communicate(timeout=120)
+
+    assert process.returncode == 0, said
+    assert "Prefect does not answer, so it was not told: Completed" in said
+    assert (len(world.applied()), set(world.applied().values())) == (CONTACTS, {1})
+    (folder,) = (world.home / "runs").iterdir()
+    assert folder.name in said
+    assert (folder / "report.html").is_file()
+
+
+def test_a_run_whose_server_is_down_is_carried_out_all_the_same(world: World) -> None:
+    """It says so; the night's export does not wait for Prefect."""
+    request = request_of(world, rows_of(3, email_opt_in="N"))
+    process = start(world, request, PREFECT_API_URL=f"http://127.0.0.1:{free_port()}/api")
+    said, _ = process.communicate(timeout=120)
+    assert process.returncode == 0, said
+    assert "Prefect does not answer, so it was not told: Completed" in said
+    assert len(world.applied()) == 3
 
 
 def test_prefect_is_told_nothing_personal(world: World, prefect_database: Path) -> None:

@@ -12,7 +12,7 @@ from flows.request import SyncRequest
 IMPOSSIBLE = {
     "a plan of nothing": ({}, "mode plan needs a mapping file and an export file"),
     "a sync without an export": ({"mode": "sync", "mapping": "m.yaml"}, "needs a mapping file and an export file"),
-    "a plan of an earlier run": ({"mapping": "m.yaml", "export": "x.csv", "run": "latest"}, "starts a new run"),
+    "a plan of an earlier run": ({"mapping": "m.yaml", "export": "x.csv", "run": "latest"}, "starts anew"),
     "a resume without a run": ({"mode": "resume"}, "mode resume needs the id of an earlier run"),
     "a resume of another export": (
         {"mode": "resume", "run": "latest", "export": "x.csv"},
@@ -23,13 +23,37 @@ IMPOSSIBLE = {
         {"mode": "sync", "mapping": "m.yaml", "export": "x.csv", "only": "opt-outs"},
         "only mode apply can send the opt-outs",
     ),
-    "opt-ins ahead": ({"mode": "apply", "run": "latest", "only": "opt-ins"}, "should match pattern"),
+    "opt-ins ahead": ({"mode": "apply", "run": "latest", "only": "opt-ins"}, "'opt-outs' or 'whole'"),
     "an approved sync": (
         {"mode": "sync", "mapping": "m.yaml", "export": "x.csv", "approve": "0123456789ab"},
         "only mode apply takes an approved plan hash",
     ),
     "too short an approval": ({"mode": "apply", "run": "latest", "approve": "0123"}, "pattern"),
-    "another mode": ({"mode": "delete", "mapping": "m.yaml", "export": "x.csv"}, "'plan', 'sync', 'apply' or 'resume'"),
+    "another mode": (
+        {"mode": "delete", "mapping": "m.yaml", "export": "x.csv"},
+        "'plan', 'sync', 'apply', 'resume', 'revert' or 'verify'",
+    ),
+    "an approval of a plan alone": (
+        {"mapping": "m.yaml", "export": "x.csv", "approval": "always"},
+        "sends nothing, so there is nothing to approve",
+    ),
+    "an approval of what is approved": (
+        {"mode": "apply", "run": "latest", "approve": "0123456789ab", "approval": "always"},
+        "an approval already",
+    ),
+    "an approval of a resume": (
+        {"mode": "resume", "run": "latest", "approval": "always"},
+        "finishes what was approved already",
+    ),
+    "an audit of nothing": ({"mode": "verify"}, "mode verify needs a mapping file"),
+    "a full audit": ({"mode": "verify", "mapping": "m.yaml", "full": True}, "mode verify sends nothing"),
+    "a drift of a sync": (
+        {"mode": "sync", "mapping": "m.yaml", "export": "x.csv", "max_drift": 0.1},
+        "only mode verify looks at drift",
+    ),
+    "a revert of an export": ({"mode": "revert", "export": "x.csv"}, "mode revert needs the id of an earlier run"),
+    "an address in a name": ({"mapping": "m.yaml", "export": "jo@example.com.csv"}, "should match pattern"),
+    "no time to approve": ({"mapping": "m.yaml", "export": "x.csv", "approval_hours": 0}, "greater than or equal to 1"),
     "another field": ({"mapping": "m.yaml", "export": "x.csv", "api_key": "x"}, "Extra inputs are not permitted"),
 }
 
