@@ -5,11 +5,12 @@ BIN := $(VENV)/bin
 READY := $(VENV)/ready
 PORT ?= 8765
 SIZES ?= 100000 1000000
+PREFECT_PORT ?= 4200
 SEEDS := $(patsubst %,sample_data/%.json,acoustic_connect ivvy wix)
 export DO_NOT_TRACK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-all test check bench sandbox lock clean
+.PHONY: help setup demo demo-all test check bench sandbox prefect deploy drain lock clean
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +45,15 @@ bench: $(READY) ## Measure speed and memory against baselines (SIZES="100000 100
 
 sandbox: $(READY) ## Serve the emulated destinations on 127.0.0.1:8765 (PORT=...)
 	@$(BIN)/consent-sync sandbox --port $(PORT) $(SEEDS:%=--data %)
+
+prefect: $(READY) ## Serve Prefect on 127.0.0.1:4200 (PREFECT_PORT=...) with one worker, until Ctrl-C
+	@PREFECT_PORT=$(PREFECT_PORT) $(BIN)/python -m flows up
+
+deploy: $(READY) ## Declare the deployments of prefect.yaml on that server
+	@PREFECT_PORT=$(PREFECT_PORT) $(BIN)/python -m flows deploy
+
+drain: $(READY) ## Pause its work pool, wait for the runs under way, end its worker
+	@PREFECT_PORT=$(PREFECT_PORT) $(BIN)/python -m flows drain
 
 lock: $(READY) ## Pin all dependencies again, with hashes and without any address
 	@$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --upgrade \

@@ -1,0 +1,232 @@
+"""The deployments on a real Prefect server: forms, approvals, cancellations, and what is left of killed processes."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+from tests.delivery.world import contact_of, row_of, rows_of
+from tests.flows.operations import until
+from tests.flows.world import CONTACTS, opted_in
+
+if TYPE_CHECKING:
+    from tests.delivery.world import World
+    from tests.flows.operations import Operations
+
+THREADS = 2
+BATCH = 3
+
+
+@pytest.fixture
+def place(operations: Operations, tmp_path: Path) -> World:
+    """Sixty contacts who opted in, where the worker sends to; nobody was told anything yet."""
+    world = operations.world(tmp_path)
+    shutil.rmtree(operations.home / "state", ignore_errors=True)
+    world.seed(opted_in())
+    return world
+
+
+def asked(world: World, rows: Any, guards: str = "row_count_change: null", **delivery: Any) -> dict[str, Any]:
+    """The parameters of a run of these rows."""
+    mapping = world.mapping(**delivery)
+    mapping.write_text(mapping.read_text().replace("row_count_change: 1000", guards))
+    return {"mapping": str(mapping), "export": str(world.export(rows))}
+
+
+def test_the_deployments_are_those_of_the_file(operations: Operations) -> None:
+    """Four of them with tags, description, limit and valid parameters; no schedule is switched on by itself."""
+    for name in ("nightly", "migrate", "operator", "verify"):
+        found = operations.deployment(name)
+        assert "consent-sync" in found["tags"], name
+        assert found["description"], name
+        assert found["global_concurrency_limit"]["limit"] == 1, name
+        assert found["work_pool_name"] == "consents", name
+        assert not any(schedule["active"] for schedule in found["schedules"]), name
+    [nightly] = operations.deployment("nightly")["schedules"]
+    assert nightly["schedule"] == {"cron": "30 1 * * *", "timezone": "Europe/Berlin", "day_or": True}
+    assert operations.deployment("operator")["parameters"]["request"]["mode"] == "plan"
+
+
+def test_a_schedule_that_is_switched_on_makes_runs(operations: Operations) -> None:
+    """At half past one in Berlin; switched off again, they are gone."""
+    found = operations.deployment("nightly")
+    [schedule] = found["schedules"]
+    operations.ask("PATCH", f"/deployments/{found['id']}/schedules/{schedule['id']}", {"active": True})
+    chosen = {"deployments": {"id": {"any_": [found["id"]]}}, "flow_runs": {"state": {"type": {"any_": ["SCHEDULED"]}}}}
+    made = until(lambda: operations.ask("POST", "/flow_runs/filter", chosen), "the schedule to make runs")
+    operations.ask("PATCH", f"/deployments/{found['id']}/schedules/{schedule['id']}", {"active": False})
+    hours = {datetime.fromisoformat(run["expected_start_time"]).astimezone(UTC).strftime("%H:%M") for run in made}
+    assert hours <= {"00:30", "23:30"}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"mode": "delete"}, {"api_key": "x"}, {"run": "jo@example.com"}, {"approval_hours": 0}, {"max_drift": 2}],
+    ids=str,
+)
+def test_the_form_refuses_what_no_run_can_have(operations: Operations, wrong: dict[str, Any]) -> None:
+    """Before anything is kept or begun."""
+    given = operations.deployment("operator")["parameters"]["request"]
+    with pytest.raises(httpx.HTTPStatusError, match="409"):
+        operations.start("operator", **(given | wrong))
+
+
+def test_a_run_shows_what_it_came_to(operations: Operations, place: World) -> None:
+    """Name, state with counts, page, tables, and a link to the report."""
+    request = asked(place, rows_of(3, email_opt_in="N"))
+    run = operations.start("operator", mode="sync", **request)
+    name, said = operations.ended(run)
+    assert (name, "3 records: 3 updated" in said) == ("Completed", True)
+    assert operations.run(run)["name"] == f"sync {Path(request['export']).name} by m to acoustic_connect"
+    shown = operations.artifacts(run)
+    key = "consent-sync-acoustic-connect"
+    assert {a["type"] for a in shown.values()} >= {"markdown", "table"}
+    assert '"outcome": "updated"' in str(shown[f"{key}-outcomes"]["data"])
+    assert "report.html" in str(shown[f"{key}-report"]["data"])
+
+
+def stopped(operations: Operations, place: World, rows: Any = None, **more: Any) -> str:
+    """A run that waits since a guard is over its limit."""
+    request = asked(place, rows or rows_of(CONTACTS, email_opt_in="N"), "max_opt_outs: 5", **more)
+    run = operations.start("operator", mode="sync", **request)
+    assert operations.ended(run)[0] == "Suspended", operations.state(run)
+    assert place.mutations() == []
+    return run
+
+
+def test_an_approved_plan_is_sent_by_another_worker(operations: Operations, place: World) -> None:
+    """A run that waits holds no process; the worker may be gone meanwhile, and what is sent is what was shown."""
+    run = stopped(operations, place)
+    worker = operations.pid("worker")
+    os.kill(worker, signal.SIGTERM)
+    until(lambda: operations.pid("worker") != worker, "another worker")
+    shown = operations.form(run)["properties"]
+    assert shown["decision"]["enum"] == ["reject", "approve", "approve opt-outs only"]
+    assert operations.answer(run, decision="approve", plan="0" * 12)["status"] == "REJECT"
+    assert operations.state(run)[0] == "Suspended"
+    operations.answer(run, decision="approve", plan=shown["plan"]["default"])
+    until(lambda: operations.run(run)["state_type"] != "PAUSED", "the run to go on")
+    name, said = operations.ended(run)
+    assert (name, f"{CONTACTS} updated" in said) == ("Completed", True), said
+    assert set(place.applied().values()) == {1}
+    plans = {d.name for d in (operations.home / "runs").iterdir() if d.name in said}
+    assert len(plans) == 1
+
+
+def test_a_rejected_plan_is_never_sent(operations: Operations, place: World) -> None:
+    """The run is Cancelled, and says why."""
+    run = stopped(operations, place)
+    operations.answer(run, decision="reject", plan=operations.form(run)["properties"]["plan"]["default"])
+    until(lambda: operations.run(run)["state_type"] in {"CANCELLED", "FAILED"}, "the run to end")
+    name, said = operations.state(run)
+    assert (name, "was rejected, and nothing was sent" in said) == ("Cancelled", True)
+    assert place.mutations() == []
+
+
+def test_opt_outs_can_be_approved_by_themselves(operations: Operations, place: World) -> None:
+    """They go, and the run stays Failed, since the rest waits."""
+    place.seed([contact_of(1, channels={"EMAIL": "OPT_IN"}), *(contact_of(n) for n in range(2, 9))])
+    request = asked(place, [row_of(1, email_opt_in="N"), *(row_of(n) for n in range(2, 9))], "max_opt_ins: 1")
+    run = operations.start("operator", mode="sync", **request)
+    assert operations.ended(run)[0] == "Suspended"
+    plan = operations.form(run)["properties"]["plan"]["default"]
+    operations.answer(run, decision="approve opt-outs only", plan=plan)
+    until(lambda: operations.run(run)["state_type"] in {"CANCELLED", "FAILED", "COMPLETED"}, "the run to end")
+    name, said = operations.state(run)
+    assert (name, "the opt-outs of run" in said) == ("Failed", True), said
+    assert set(place.applied()) == {"C-0001"}
+
+
+def test_a_plan_that_nobody_approves_in_time_is_never_sent(operations: Operations, place: World) -> None:
+    """The run fails by itself and cannot be gone on with."""
+    run = stopped(operations, place)
+    state = operations.run(run)["state"]
+    state["state_details"]["pause_timeout"] = (datetime.now(UTC) - timedelta(seconds=1)).isoformat()
+    chosen = {key: state[key] for key in ("type", "name", "state_details")}
+    operations.ask("POST", f"/flow_runs/{run}/set_state", {"state": chosen, "force": True})
+    until(lambda: operations.run(run)["state_type"] == "FAILED", "the wait to be over")
+    assert "never resumed" in operations.state(run)[1]
+    assert place.mutations() == []
+
+
+def test_a_migration_waits_whatever_the_guards_say(operations: Operations, place: World) -> None:
+    """Nothing is sent before it is approved; then all of it is."""
+    run = operations.start("migrate", mode="sync", approval="always", **asked(place, rows_of(4, email_opt_in="N")))
+    assert operations.ended(run)[0] == "Suspended"
+    assert place.mutations() == []
+    operations.answer(run, decision="approve", plan=operations.form(run)["properties"]["plan"]["default"])
+    until(lambda: operations.run(run)["state_type"] == "COMPLETED", "the migration")
+    assert len(place.applied()) == 4
+
+
+def slow(operations: Operations, place: World) -> str:
+    """A run that has sent something and has more to send."""
+    place.faults([{"fault": "latency", "operation": "updateContacts", "seconds": 0.5}])
+    run = operations.start(
+        "operator",
+        mode="sync",
+        **asked(place, rows_of(CONTACTS, email_opt_in="N"), batch_size=BATCH, concurrency=THREADS),
+    )
+    until(lambda: len(place.mutations()) >= 2, "the first batches")
+    return run
+
+
+def test_a_cancelled_run_settles_what_is_in_flight_and_is_resumed(operations: Operations, place: World) -> None:
+    """From the user interface, both; nothing is sent twice."""
+    run = slow(operations, place)
+    before = len(place.mutations())
+    operations.ask("POST", f"/flow_runs/{run}/set_state", {"state": {"type": "CANCELLING", "name": "Cancelling"}})
+    name, said = operations.ended(run)
+    assert (name, "consent-sync resume" in said) == ("Cancelled", True), said
+    assert len(place.mutations()) <= before + 2 * THREADS + 8
+    assert len(place.applied()) < CONTACTS
+    place.faults([])
+    resumed = operations.start("operator", mode="resume", run=said.partition(":")[0])
+    assert operations.ended(resumed)[0] == "Completed"
+    assert len(place.applied()) == CONTACTS
+    assert set(place.applied().values()) == {1}
+
+
+def test_after_a_kill_the_run_is_crashed_and_a_retry_goes_on(operations: Operations, place: World) -> None:
+    """Worker and run are killed; the state says by the ledger how far it came, and nobody is told twice."""
+    run = slow(operations, place)
+    pid = until(lambda: operations.run(run)["infrastructure_pid"], "the number of its process")
+    worker = operations.pid("worker")
+    os.kill(worker, signal.SIGKILL)
+    os.kill(int(pid), signal.SIGKILL)
+    name, said = operations.ended(run)
+    assert (name, "by the ledger" in said) == ("Crashed", True), said
+    place.faults([])
+    again = {"type": "SCHEDULED", "name": "AwaitingRetry", "message": "from the user interface"}
+    assert operations.ask("POST", f"/flow_runs/{run}/set_state", {"state": again})["status"] == "ACCEPT"
+    assert operations.ended(run)[0] == "Completed", operations.state(run)
+    assert len(place.applied()) == CONTACTS
+    assert set(place.applied().values()) == {1}
+
+
+def test_an_audit_says_what_differs(operations: Operations, place: World) -> None:
+    """Mode verify sends nothing; drift is a failure of the run, and its page has the figures."""
+    run = operations.start("verify", mode="verify", **asked(place, rows_of(2, email_opt_in="N")))
+    name, said = operations.ended(run)
+    assert (name, "2 contacts of the export: 0 match, 2 differ" in said) == ("Failed", True), said
+    assert place.mutations() == []
+    assert "consent-sync-audit-m" in operations.artifacts(run)
+
+
+def test_a_revert_is_looked_at_first(operations: Operations, place: World) -> None:
+    """Mode revert plans, waits, and gives the consents back when it is approved."""
+    told = operations.start("operator", mode="sync", **asked(place, rows_of(2, email_opt_in="N")))
+    said = operations.ended(told)[1]
+    assert place.status("C-0001") == "OPT_OUT"
+    run = operations.start("operator", mode="revert", run=said.partition(":")[0])
+    assert operations.ended(run)[0] == "Suspended", operations.state(run)
+    operations.answer(run, decision="approve", plan=operations.form(run)["properties"]["plan"]["default"])
+    until(lambda: operations.run(run)["state_type"] in {"COMPLETED", "FAILED"}, "the revert")
+    assert place.status("C-0001") == "OPT_IN", operations.state(run)
