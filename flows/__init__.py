@@ -7,6 +7,7 @@ approval       a run that waits for somebody: suspended, with a form
 tasks          each step of the chain as a task
 ending         what a run came to, as a Prefect state
 artifact       the same as pages and tables
+alerts         events for operators, and how they are sent on
 progress       how far it is, as a progress artifact
 reach kept     a Prefect that does not answer: what is done without it
 secret_blocks  credentials from Prefect's Secret blocks

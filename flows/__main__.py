@@ -89,6 +89,19 @@ def reap(port: PortOption = 4200) -> None:
         _say(line)
 
 
+@app.command(name="alerts")
+def send_alerts(
+    block_type: Annotated[str, typer.Argument(metavar="TYPE", help="webhook, email, slack-webhook, ...")],
+    block: Annotated[str, typer.Argument(metavar="BLOCK", help="The name of the block.")],
+    port: PortOption = 4200,
+) -> None:
+    """Have every alert sent through a block of Prefect's."""
+    _prepared(port)
+    from flows import alerts
+
+    _say(alerts.send_on(block_type, block))
+
+
 def main() -> None:
     """Runs the command and exits with its code."""
     try:

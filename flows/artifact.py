@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from prefect.artifacts import create_link_artifact, create_markdown_artifact, create_table_artifact
 
+from flows.ending import counts
 from pipeline import plan_tables
 from pipeline.advice import ADVICE
 from pipeline.model import Outcome, Reason, RunStatus
@@ -26,12 +27,16 @@ def show(result: Result, telling: Telling) -> None:
     """The page, the figures as tables, and where the report is."""
     summary, key = result.summary, key_of(result.summary)
     page, tables = markdown(result), {name: rows for name, rows in tables_of(summary).items() if rows}
-    telling(lambda: create_markdown_artifact(page, key=key, description=f"{summary.run_id}: {summary.status}"))
+    telling(lambda: create_markdown_artifact(page, key=key, description=counts(summary)))
     for name, rows in tables.items():
         telling(partial(create_table_artifact, rows, key=f"{key}-{name}", description=f"{name} of {summary.run_id}"))
     if summary.report:
         link = Path(summary.report).absolute().as_uri()
-        telling(lambda: create_link_artifact(link, f"report of {summary.run_id}", key=f"{key}-report"))
+        telling(
+            lambda: create_link_artifact(
+                link, f"report of {summary.run_id}", key=f"{key}-report", description=summary.report
+            )
+        )
 
 
 def show_audit(drift: Drift, mapping: Path, telling: Telling) -> None:

@@ -42,7 +42,7 @@ def carry_out(
     if approver is not None and (run_id := approver.waiting()) is not None:
         return _as_decided(run_id, *approver.decided(run_id), context)
     if interrupted is not None:
-        return run.resume(interrupted, context)
+        request = request.model_copy(update={"mode": Mode.RESUME, "run": interrupted})
     ending = _begun(request, context)
     if approver is None or not isinstance(ending, Result) or not _waits(request, ending):
         return ending

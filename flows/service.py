@@ -138,12 +138,15 @@ class Service:
             deploy(self.home, self.url)
 
     def _reap(self) -> None:
-        from flows import reaper
-        from flows.reach import UNREACHED
+        from flows import alerts, reaper
+        from flows.reach import UNREACHED, Telling
+        from pipeline.context import Context
+        from pipeline.settings import Settings
 
         with suppress(*UNREACHED):
             for line in reaper.reap(self.home):
                 self.say(line)
+            alerts.of_schedules(Context(Settings.load(), self.home), Telling())
 
     def _watch(self) -> int:
         """Until somebody asks it to end, or a child ends by itself."""

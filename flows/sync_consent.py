@@ -15,7 +15,7 @@ from prefect import flow, runtime
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State
 
-from flows import approval, artifact, secret_blocks
+from flows import alerts, approval, artifact, secret_blocks
 from flows.approval import Decision
 from flows.carrying_out import Approver, carry_out
 from flows.ending import Ending, error_of, state_of
@@ -75,9 +75,12 @@ def _ending(request: SyncRequest, telling: Telling) -> Ending:
             context = Context(settings, home, stop=stop, progress=progress, perform=as_task, announce=alive.carries_out)
             asker = Asker(request, context, telling) if runtime.deployment.id else None
             try:
-                return carry_out(request, context, asker, alive.interrupted)
-            finally:
-                alive.ended()
+                ending: Ending = carry_out(request, context, asker, alive.interrupted)
+            except Exception as error:  # noqa: BLE001 - as below
+                ending = told(error)
+            alive.ended()
+            alerts.of_ending(request, ending, context, telling)
+            return ending
     except Exception as error:  # noqa: BLE001 - see above; `told` says its kind and place
         return told(error)
 
@@ -86,7 +89,8 @@ class Asker(Approver):
     """Asks the operators, by suspending the flow run. Only a deployment's run can be gone on with by a worker."""
 
     def __init__(self, request: SyncRequest, context: Context, telling: Telling) -> None:
-        self._hours, self._context, self._telling = request.approval_hours, context, telling
+        self._request, self._context, self._telling = request, context, telling
+        self._hours = request.approval_hours
 
     def waiting(self) -> str | None:
         """The run whose plan somebody was asked about already."""
@@ -95,6 +99,7 @@ class Asker(Approver):
     def ask(self, result: Result) -> tuple[Decision, str]:
         """Shows the plan, and suspends."""
         artifact.show(result, self._telling)
+        alerts.of_waiting(self._request, result, self._context, self._telling)
         until = f"{datetime.now(UTC) + timedelta(hours=self._hours):%Y-%m-%d %H:%M} UTC"
         return approval.ask(result.summary.run_id, self._context, artifact.brief(result, until), self._hours)
 

@@ -38,6 +38,14 @@ class Operations:
     path: Path
     sandbox: Sandbox
     said: list[str]
+    environment: dict[str, str]
+
+    def command(self, name: str) -> subprocess.CompletedProcess[str]:
+        """`python -m flows NAME`, beside the service."""
+        command = [sys.executable, "-m", "flows", name]
+        return subprocess.run(  # noqa: S603 - our own command
+            command, cwd=PROJECT, env=self.environment, capture_output=True, text=True, check=False, timeout=180
+        )
 
     def world(self, path: Path) -> World:
         """A world at the destination that the worker knows, in the service's home."""
@@ -139,7 +147,7 @@ def operated(path: Path, sandbox: Sandbox, database: Path) -> Iterator[Operation
     try:
         until(lambda: any(line.startswith("ready") for line in said) or process.poll() is not None, "the service", 180)
         assert process.poll() is None, "".join(said)
-        yield Operations(process, f"http://127.0.0.1:{port}", home, path, sandbox, said)
+        yield Operations(process, f"http://127.0.0.1:{port}", home, path, sandbox, said, environment)
     finally:
         for _ in range(3):
             if process.poll() is None:

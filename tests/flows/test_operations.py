@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
+import threading
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
+from prefect.blocks.webhook import Webhook
+from prefect.settings import PREFECT_API_URL, temporary_settings
+from pydantic import SecretStr
 
+from flows import alerts
+from pipeline.pulse import process_exists
 from tests.delivery.world import contact_of, row_of, rows_of
-from tests.flows.operations import until
+from tests.flows.operations import operated, until
 from tests.flows.world import CONTACTS, opted_in
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tests.delivery.world import World
     from tests.flows.operations import Operations
 
@@ -230,3 +241,71 @@ def test_a_revert_is_looked_at_first(operations: Operations, place: World) -> No
     operations.answer(run, decision="approve", plan=operations.form(run)["properties"]["plan"]["default"])
     until(lambda: operations.run(run)["state_type"] in {"COMPLETED", "FAILED"}, "the revert")
     assert place.status("C-0001") == "OPT_IN", operations.state(run)
+
+
+def test_an_alert_reaches_a_webhook_once_per_episode(operations: Operations, place: World) -> None:
+    """A block, an automation, an event: an export that does not come is told the first night, not the second."""
+    heard: list[dict[str, str]] = []
+    with listening(heard) as url, temporary_settings({PREFECT_API_URL: f"{operations.url}/api"}):
+        Webhook(url=SecretStr(url)).save("consent-sync-alerts", overwrite=True)
+        alerts.send_on("webhook", "consent-sync-alerts")
+        mapping = str(place.mapping("late.yaml"))
+        for _ in range(2):
+            run = operations.start("operator", mode="sync", mapping=mapping, export=str(place.path / "missing.csv"))
+            assert operations.ended(run)[0] == "Failed"
+            until(lambda: heard, "the webhook")
+        export = str(place.export(rows_of(2)))
+        assert (
+            operations.ended(operations.start("operator", mode="sync", mapping=mapping, export=export))[0]
+            == "Completed"
+        )
+        until(lambda: len(heard) > 1, "the recovery")
+    assert [(one["alert"], one["subject"]) for one in heard] == [
+        ("consent-sync.export-missing", "mapping late"),
+        ("consent-sync.recovered", "mapping late"),
+    ]
+    assert "missing.csv" in heard[0]["said"]
+
+
+def test_a_drain_lets_runs_end_and_ctrl_c_leaves_no_process(
+    tmp_path: Path, prefect_database: Path, operations: Operations
+) -> None:
+    """The run under way ends Completed, the worker is gone, the pages stay; then all of it ends with 0."""
+    with operated(tmp_path, operations.sandbox, prefect_database) as mine:
+        world = mine.world(tmp_path)
+        world.seed(opted_in())
+        run = slow(mine, world)
+        pids = [mine.pid("server"), mine.pid("worker")]
+        drained = mine.command("drain")
+        assert (drained.returncode, drained.stdout.splitlines()[-1].startswith("drained")) == (0, True), drained.stderr
+        assert mine.state(run)[0] == "Completed"
+        assert (process_exists(pids[0]), process_exists(pids[1])) == (True, False)
+        deployed = mine.command("deploy")
+        assert deployed.stdout.splitlines()[-1] == "deployed: migrate, nightly, operator, verify", deployed.stderr
+    assert mine.process.returncode == 0, "".join(mine.said)
+    assert not any(process_exists(pid) for pid in pids)
+
+
+@contextmanager
+def listening(heard: list[dict[str, str]]) -> Iterator[str]:
+    """A webhook on this machine; what it is told is kept."""
+
+    class Hook(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            document = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            heard.append(json.loads(document) if isinstance(document, str) else document)
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Hook)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}/"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
