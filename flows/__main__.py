@@ -28,7 +28,7 @@ def up(port: PortOption = 4200) -> None:
     """Serve until Ctrl-C: server, work pool, deployments where there are none, worker."""
     home = _prepared(port)
     service = Service(home, port, _say)
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, service.stop)
     raise typer.Exit(service.run())
 

@@ -40,9 +40,9 @@ class Operations:
     said: list[str]
     environment: dict[str, str]
 
-    def command(self, name: str) -> subprocess.CompletedProcess[str]:
-        """`python -m flows NAME`, beside the service."""
-        command = [sys.executable, "-m", "flows", name]
+    def command(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """`python -m flows WORDS`, beside the service."""
+        command = [sys.executable, "-m", "flows", *words]
         return subprocess.run(  # noqa: S603 - our own command
             command, cwd=PROJECT, env=self.environment, capture_output=True, text=True, check=False, timeout=180
         )

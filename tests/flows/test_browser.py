@@ -120,7 +120,8 @@ def test_an_operator_approves_a_plan(operations: Operations, place: World, page:
     keep(page, "approval")
     choose(page, "Decision (Optional)", "approve")
     page.get_by_role("dialog").or_(page.locator(".p-modal")).get_by_role("button", name="Submit").first.click()
-    until(lambda: operations.run(run)["state_type"] == "COMPLETED", "the run to end")
+    until(lambda: operations.run(run)["state_type"] != "PAUSED", "the run to go on")
+    assert operations.ended(run)[0] == "Completed", operations.state(run)
     assert set(place.applied().values()) == {1}
     assert len(place.applied()) == CONTACTS
     page.reload()

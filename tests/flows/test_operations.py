@@ -15,11 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
-from prefect.blocks.webhook import Webhook
-from prefect.settings import PREFECT_API_URL, temporary_settings
-from pydantic import SecretStr
 
-from flows import alerts
 from pipeline.pulse import process_exists
 from tests.delivery.world import contact_of, row_of, rows_of
 from tests.flows.operations import operated, until
@@ -246,9 +242,10 @@ def test_a_revert_is_looked_at_first(operations: Operations, place: World) -> No
 def test_an_alert_reaches_a_webhook_once_per_episode(operations: Operations, place: World) -> None:
     """A block, an automation, an event: an export that does not come is told the first night, not the second."""
     heard: list[dict[str, str]] = []
-    with listening(heard) as url, temporary_settings({PREFECT_API_URL: f"{operations.url}/api"}):
-        Webhook(url=SecretStr(url)).save("consent-sync-alerts", overwrite=True)
-        alerts.send_on("webhook", "consent-sync-alerts")
+    with listening(heard) as url:
+        make_webhook(operations, "consent-sync-alerts", url)
+        set_up = operations.command("alerts", "webhook", "consent-sync-alerts")
+        assert set_up.returncode == 0, set_up.stderr
         mapping = str(place.mapping("late.yaml"))
         for _ in range(2):
             run = operations.start("operator", mode="sync", mapping=mapping, export=str(place.path / "missing.csv"))
@@ -284,6 +281,15 @@ def test_a_drain_lets_runs_end_and_ctrl_c_leaves_no_process(
         assert deployed.stdout.splitlines()[-1] == "deployed: migrate, nightly, operator, verify", deployed.stderr
     assert mine.process.returncode == 0, "".join(mine.said)
     assert not any(process_exists(pid) for pid in pids)
+
+
+def make_webhook(operations: Operations, name: str, url: str) -> None:
+    """A block, as the page makes it."""
+    kind = operations.ask("GET", "/block_types/slug/webhook")["id"]
+    chosen = {"block_schemas": {"block_type_id": {"any_": [kind]}}}
+    schema = operations.ask("POST", "/block_schemas/filter", chosen)[0]["id"]
+    block = {"name": name, "data": {"method": "POST", "url": url}, "block_type_id": kind, "block_schema_id": schema}
+    operations.ask("POST", "/block_documents/", block)
 
 
 @contextmanager
