@@ -111,7 +111,7 @@ def _without_prefect(request: SyncRequest) -> Performed:
     with stopping() as stop:
         try:
             settings = Settings.load()
-            ending = carry_out(request, Context(settings, settings.consent_sync_home, stop=stop))
+            ending = carry_out(request, Context.of(settings, stop=stop))
         except ConsentSyncError as error:
             ending = error
     return _performed(state_of(ending, request.failure), heard=False)

@@ -72,7 +72,8 @@ def _ending(request: SyncRequest, telling: Telling) -> Ending:
             limited(stop, settings.consent_sync_time_limit_minutes),
             reported() as progress,
         ):
-            context = Context(settings, home, stop=stop, progress=progress, perform=as_task, announce=alive.carries_out)
+            world = {"stop": stop, "progress": progress, "perform": as_task, "announce": alive.carries_out}
+            context = Context.of(settings, **world)
             asker = Asker(request, context, telling) if runtime.deployment.id else None
             try:
                 ending: Ending = carry_out(request, context, asker, alive.interrupted)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from pipeline.errors import Interrupted
 from pipeline.lock import machine_folder
@@ -78,6 +78,12 @@ class Context:
     """Waits for the stop event for so many seconds; true where it was set."""
     show_addresses: bool = False
     """Whether the report shows identities and addresses as they are."""
+
+    @classmethod
+    def of(cls, settings: Settings, **more: Any) -> Context:
+        """The world that settings describe."""
+        patience = Patience(attempts=settings.consent_sync_attempts)
+        return cls(settings, settings.consent_sync_home, patience=patience, **more)
 
     def check_stop(self) -> None:
         """Raises Interrupted when the run was asked to stop."""
