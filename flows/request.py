@@ -156,7 +156,7 @@ class SyncRequest(BaseModel):
     @model_validator(mode="after")
     def _possible(self) -> Self:
         """Refuses a combination that no run can have, with a sentence for the operator."""
-        for problem in (self._of_files(), self._of_plans(), self._of_audits()):
+        for problem in (self._of_files(), self._of_sending(), self._of_plans(), self._of_audits()):
             if problem:
                 raise ValueError(problem)
         return self
@@ -176,12 +176,16 @@ class SyncRequest(BaseModel):
             return f"mode {self.mode} needs a mapping file and an export file"
         return None
 
-    def _of_plans(self) -> str | None:
-        """What is wrong with approvals and extent."""
+    def _of_sending(self) -> str | None:
+        """What is wrong with how it is sent."""
         if self.force and self.mode is not Mode.SYNC:
             return "only mode sync leaves a delivered export alone; leave `force` out"
         if self.canary is not None and self.mode not in {Mode.SYNC, Mode.APPLY}:
             return "only modes sync and apply can have a canary"
+        return None
+
+    def _of_plans(self) -> str | None:
+        """What is wrong with approvals and extent."""
         if self.approve and self.mode is not Mode.APPLY:
             return "only mode apply takes an approved plan hash"
         if self.only is not Extent.WHOLE and self.mode is not Mode.APPLY:

