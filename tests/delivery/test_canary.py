@@ -97,6 +97,13 @@ def test_a_canary_that_differs_stops_the_rest(world: World) -> None:
     assert "Only the canary was sent" in (world.folder(result) / "report.html").read_text()
 
 
+def test_what_a_canary_held_back_is_not_in_quarantine(world: World) -> None:
+    """Only what failed of it is tried again by the next run; the rest waits for somebody to let it go."""
+    assert differed(world).summary.quarantine.waiting == 5
+    world.faults([])
+    assert world.sync(world.mapping(), world.export([row_of(COUNT)])).summary.rows.read == 6
+
+
 def test_resuming_does_not_pass_a_canary_that_differed(world: World) -> None:
     """Nor does applying without the hash; with it the rest goes, each contact once."""
     run_id = differed(world).summary.run_id
