@@ -186,7 +186,7 @@ def test_what_is_missing_is_named() -> None:
         (b"just text", "a.yaml: found 'just text'; a mapping has keys"),
         (b"a: 1\nb: \xff\xfe\n", "a.yaml:2: the file is not UTF-8 text"),
         (FULL.encode("utf-16"), "a.yaml:1: the file is not UTF-8 text"),
-        (b"#" * (mf.MAX_BYTES + 1), "a.yaml: the file is larger than 1048576 bytes"),
+        (b"#" * (mf.MAX_BYTES + 1), "a.yaml: the file is larger than the 1,048,576 bytes"),
         (b"a:\n\tb: 1\n", "a.yaml:2: a tab stands where YAML needs spaces"),
         (b"\x00", "a.yaml:1: the character '\\x00' is not allowed"),
     ],

@@ -55,7 +55,7 @@ def test_a_run_in_shards_comes_to_what_a_whole_one_comes_to(world: World, monkey
     assert outcomes.get_column("record").to_list() == list(range(1, 41))
     assert outcomes.get_column("shard").n_unique() > 1
     assert pl.read_csv(f"{first.summary.run_dir}/outcomes.csv").get_column("record").to_list() == list(range(1, 41))
-    second = world.sync(mapping, export)
+    second = world.sync(mapping, export, force=True)
     assert (second.summary.rows.unchanged, second.summary.requests.sent) == (40, 1)
 
 
