@@ -10,13 +10,15 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import httpx
 
+from pipeline.ledger import Ledger
+from pipeline.quarantine.tables import QUARANTINE
 from tests.delivery.world import World
 
 if TYPE_CHECKING:
@@ -48,9 +50,12 @@ class Operations:
         )
 
     def world(self, path: Path) -> World:
-        """A world at the destination that the worker knows, in the service's home."""
+        """A world at the destination that the worker knows, in the service's home, which has told nobody anything."""
         world = World(path, self.sandbox)
         world.home = self.home
+        shutil.rmtree(self.home / "state", ignore_errors=True)
+        with closing(Ledger.at(self.home, None)) as ledger, ledger.transaction() as connection:
+            connection.execute(QUARANTINE.delete())
         return world
 
     def ask(self, method: str, path: str, document: Any = None) -> Any:

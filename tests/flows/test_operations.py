@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
-import shutil
 import signal
 import threading
 from contextlib import contextmanager
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from tests.delivery.world import World
     from tests.flows.operations import Operations
 
+NUMBERS = itertools.count(1)
 THREADS = 2
 BATCH = 3
 
@@ -35,16 +36,17 @@ BATCH = 3
 def place(operations: Operations, tmp_path: Path) -> World:
     """Sixty contacts who opted in, where the worker sends to; nobody was told anything yet."""
     world = operations.world(tmp_path)
-    shutil.rmtree(operations.home / "state", ignore_errors=True)
     world.seed(opted_in())
     return world
 
 
 def asked(world: World, rows: Any, guards: str = "row_count_change: null", **delivery: Any) -> dict[str, Any]:
     """The parameters of a run of these rows."""
-    mapping = world.mapping(**delivery)
-    mapping.write_text(mapping.read_text().replace("row_count_change: 1000", guards))
-    return {"mapping": str(mapping), "export": str(world.export(rows))}
+    number, mapping = next(NUMBERS), world.mapping(**delivery)
+    # A mapping of its own: an export that another test's run has delivered by the same one would be left alone.
+    mapping.write_text(mapping.read_text().replace("row_count_change: 1000", guards) + f"# {number}\n")
+    export = world.export(rows)
+    return {"mapping": str(mapping), "export": str(export.rename(export.with_name(f"contacts-{number}.csv")))}
 
 
 def test_the_deployments_are_those_of_the_file(operations: Operations) -> None:
