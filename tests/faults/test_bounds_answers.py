@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 MOST_MEGABYTES: Final = 300
 PIECE: Final = b" " * 65_536
-BOMB: Final = gzip.compress(bytes(256 * hostile.MB), compresslevel=1)
+BOMB: Final = gzip.compress(bytes(256 * hostile.MB), compresslevel=1, mtime=0)
 DEEP: Final = b'{"data":' + b"[" * 100_000
 IVVY: Final = """\
 version: 1
@@ -85,7 +85,7 @@ def answering(body: bytes | None, encoding: str = "") -> Iterator[str]:
     [
         (None, ""),
         (BOMB, "gzip"),
-        (gzip.compress(BOMB), "gzip, gzip"),
+        (gzip.compress(BOMB, mtime=0), "gzip, gzip"),
         (b"x" * 1000, "br"),
         (b"no gzip", "gzip"),
         (DEEP, ""),
