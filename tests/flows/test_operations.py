@@ -166,13 +166,16 @@ def test_a_plan_that_nobody_approves_in_time_is_never_sent(operations: Operation
 
 
 def test_a_migration_waits_whatever_the_guards_say(operations: Operations, place: World) -> None:
-    """Nothing is sent before it is approved; then all of it is."""
-    run = operations.start("migrate", mode="sync", approval="always", **asked(place, rows_of(4, email_opt_in="N")))
+    """Nothing is sent before it is approved; then all of it is, its canary first."""
+    given = operations.deployment("migrate")["parameters"]["request"]
+    run = operations.start("migrate", **(given | asked(place, rows_of(4, email_opt_in="N"))))
     assert operations.ended(run)[0] == "Suspended"
     assert place.mutations() == []
     operations.answer(run, decision="approve", plan=operations.form(run)["properties"]["plan"]["default"])
     until(lambda: operations.run(run)["state_type"] == "COMPLETED", "the migration")
     assert len(place.applied()) == 4
+    page = operations.artifacts(run)["consent-sync-acoustic-connect"]["data"]
+    assert "4 read back, 0 otherwise than planned" in page
 
 
 def slow(operations: Operations, place: World) -> str:
