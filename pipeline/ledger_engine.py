@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+import sqlite3
+from typing import Final
 
 import sqlalchemy as sa
+import tenacity
 from sqlalchemy.exc import SQLAlchemyError
 
 from pipeline.errors import SettingsError
@@ -50,9 +52,21 @@ def make_tables(connection: sa.Connection, engine: sa.Engine) -> None:
             connection.execute(sa.schema.CreateIndex(index, if_not_exists=True))
 
 
-def _write_ahead(connection: Any, _record: object) -> None:
+def _write_ahead(connection: sqlite3.Connection, _record: object) -> None:
     """Readers never wait for the writer; FULL keeps a committed intention through a power loss."""
     cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode=WAL")
+    [(patience_ms,)] = cursor.execute("PRAGMA busy_timeout")
+    # SQLite does not wait by itself for who is about to write to a file that is not in this mode yet.
+    switching = tenacity.Retrying(
+        retry=tenacity.retry_if_exception(_is_busy),
+        stop=tenacity.stop_after_delay(patience_ms / 1000),
+        wait=tenacity.wait_random(0.01, 0.05),
+        reraise=True,
+    )
+    switching(cursor.execute, "PRAGMA journal_mode=WAL")
     cursor.execute("PRAGMA synchronous=FULL")
     cursor.close()
+
+
+def _is_busy(error: BaseException) -> bool:
+    return isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode == sqlite3.SQLITE_BUSY

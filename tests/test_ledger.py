@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -106,6 +108,18 @@ def test_several_threads_open_a_fresh_ledger_at_once(tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     assert failed == []
+
+
+def test_a_fresh_ledger_that_somebody_is_about_to_write_to_is_waited_for(tmp_path: Path) -> None:
+    """SQLite says at once that such a file cannot be switched to write-ahead."""
+    path = tmp_path / "ledger.db"
+    with closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as other:
+        other.execute("CREATE TABLE t (x)")
+        other.execute("BEGIN IMMEDIATE")
+        soon = threading.Timer(0.1, other.execute, ["COMMIT"])
+        soon.start()
+        Ledger.at(tmp_path, None).close()
+        soon.join()
 
 
 @pytest.mark.parametrize("url", ["nonsense", "nonsense://secret@h/x", "sqlite+nothing:///x"])
