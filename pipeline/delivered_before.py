@@ -96,7 +96,7 @@ def _still_holds(manifest: Manifest, file: MappingFile, context: Context, ledger
         return False
     lists = [(facts.file, facts.sha256) for facts in suppression.load(file, context.clock()).facts]
     planned = [(facts.file, facts.sha256) for facts in manifest.suppression_since or manifest.suppression]
-    waiting = entries.waiting(ledger, manifest.destination, manifest.account, file.path.stem)
+    waiting = entries.waiting(ledger, entries.Whose(manifest.destination, manifest.account, file.path.stem))
     return lists == planned and waiting.is_empty()
 
 

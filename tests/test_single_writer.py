@@ -183,6 +183,22 @@ def test_the_whole_chain_works_with_a_ledger_on_postgresql(world: World, postgre
     assert world.resume(second.summary.run_id).exit_code == 0
 
 
+def test_what_failed_on_one_machine_is_not_lost_to_another(world: World, tmp_path: Path, postgresql: str) -> None:
+    """Another home that shares the ledger has no row of it: it says so, and the next run here tells the opt-out."""
+    world.more = {"consent_sync_database_url": postgresql}
+    world.seed(contacts_of(3))
+    (tmp_path / "other").mkdir()
+    other = replace(world, path=tmp_path / "other")
+    world.seed(contacts_of(3))
+    world.sync(world.mapping(), world.export([row_of(4, email_opt_in="N")]))
+    there = other.sync(other.mapping(), other.export(rows_of(3))).summary.quarantine
+    assert (there.lost, there.elsewhere, there.waiting) == (0, 1, 0)
+    assert "in other homes" in "".join(there.lines())
+    world.seed(contacts_of(4))
+    here = world.sync(world.mapping(), world.export(rows_of(2, first_name="X"))).summary.quarantine
+    assert (here.retried, here.elsewhere, world.status(key_of(4))) == (1, 0, "OPT_OUT")
+
+
 def test_the_commands_work_with_a_ledger_on_postgresql(
     world: World, command: Commands, monkeypatch: pytest.MonkeyPatch, postgresql: str
 ) -> None:

@@ -49,6 +49,11 @@ def name_of(key: bytes) -> str:
     return hashlib.sha256(b"consent-sync home " + key).hexdigest()[:32]
 
 
+def home_name(home: Path) -> str:
+    """A home's name in the ledger. Raises StorageError where its key is lost."""
+    return name_of(key_of(home, made=True))
+
+
 def _in_use(home: Path) -> bool:
     return any((home / "evidence").glob("*/_delta_log")) or (home / "evidence" / "forgotten").exists()
 

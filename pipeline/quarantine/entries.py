@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 import sqlalchemy as sa
 
+from pipeline.evidence.pseudonym import home_name
 from pipeline.quarantine.tables import QUARANTINE
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
+    from pathlib import Path
 
+    from pipeline.job import Job
     from pipeline.ledger import Ledger
     from pipeline.quarantine.plan import Fate
 
@@ -34,12 +38,32 @@ ENTRIES: Final = pl.Schema(
 """What is known of an entry. `attempts`: how often it was tried."""
 
 
-def waiting(ledger: Ledger, destination: str, account: str, mapping: str | None = None) -> pl.DataFrame:
-    """The open entries of a mapping, or of all, the oldest first; of one that is there twice, the latest."""
-    found = sa.select(QUARANTINE).where(
-        QUARANTINE.c.destination == destination, QUARANTINE.c.account == account, QUARANTINE.c.closed_by.is_(None)
-    )
-    rows = _rows(ledger, found if mapping is None else found.where(QUARANTINE.c.mapping == mapping))
+@dataclass(frozen=True, slots=True)
+class Whose:
+    """What entries belong to: a mapping's runs for one account. `home`: by its name in the ledger; None: any home's."""
+
+    destination: str
+    account: str
+    mapping: str
+    home: str | None = None
+
+    @property
+    def open(self) -> sa.ColumnElement[bool]:
+        """Whether an entry is one of these, and waits."""
+        of = (QUARANTINE.c.destination, QUARANTINE.c.account, QUARANTINE.c.mapping)
+        same = [c == value for c, value in zip(of, (self.destination, self.account, self.mapping), strict=True)]
+        here = sa.true() if self.home is None else QUARANTINE.c.home == self.home
+        return sa.and_(*same, here, QUARANTINE.c.closed_by.is_(None))
+
+
+def of(job: Job, home: Path) -> Whose:
+    """The entries that a run in a home makes, and takes up: their rows are there."""
+    return Whose(job.destination, job.account, job.mapping, home_name(home))
+
+
+def waiting(ledger: Ledger, whose: Whose) -> pl.DataFrame:
+    """The open entries, the oldest first; of one that is there twice, the latest."""
+    rows = _rows(ledger, sa.select(QUARANTINE).where(whose.open))
     latest = rows.sort("attempts", "run_id", "record").unique(["first_run", "first_record"], keep="last")
     return latest.sort("first_failed_at", "first_run", "first_record")
 
@@ -62,12 +86,16 @@ def utc(value: Any) -> Any:
     return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
-def put(ledger: Ledger, run_id: str, of: tuple[str, str, str], entries: pl.DataFrame) -> None:
-    """The entries that a run makes, in place of those that it made before; what was taken up since stays closed.
+def elsewhere(ledger: Ledger, whose: Whose) -> int:
+    """How many wait in other homes that share the ledger, and are tried again by the runs there."""
+    others = sa.select(sa.func.count()).where(replace(whose, home=None).open, QUARANTINE.c.home != whose.home)
+    with ledger.transaction() as connection:
+        return connection.scalar(others) or 0
 
-    `of`: destination, account and mapping.
-    """
-    whose = dict(zip(("destination", "account", "mapping"), of, strict=True))
+
+def put(ledger: Ledger, run_id: str, whose: Whose, entries: pl.DataFrame) -> None:
+    """The entries that a run makes, in place of those that it made before; what was taken up since stays closed."""
+    known = asdict(whose)
     mine = QUARANTINE.c.run_id == run_id
     with ledger.transaction() as connection:
         closed = {
@@ -78,7 +106,7 @@ def put(ledger: Ledger, run_id: str, of: tuple[str, str, str], entries: pl.DataF
         }
         connection.execute(QUARANTINE.delete().where(mine))
         still = {"closed_by": None, "closed_as": None}
-        rows = [row | whose | closed.get(row["record"], still) for row in entries.select(ENTRIES.names()).to_dicts()]
+        rows = [row | known | closed.get(row["record"], still) for row in entries.select(ENTRIES.names()).to_dicts()]
         if rows:
             connection.execute(QUARANTINE.insert(), rows)
 

@@ -33,6 +33,8 @@ class Quarantined(BaseModel):
     """The runs that tried them last, whose folders have their rows."""
     lost: int = 0
     """The folder of their run, or their row in it, is gone."""
+    elsewhere: int = 0
+    """They wait in other homes that share the ledger."""
     waiting: int = 0
     """The next run of the mapping tries them again; of a plan, those that wait now."""
     oldest_days: int | None = None
@@ -52,6 +54,8 @@ class Quarantined(BaseModel):
             )
         if self.lost:
             yield f"Lost: {counted(self.lost, 'record')} of earlier runs whose folders are gone, so not tried again."
+        if self.elsewhere:
+            yield f"Elsewhere: {counted(self.elsewhere, 'record')} in other homes, tried again by the next runs there."
         if self.waiting:
             days = counted(self.oldest_days or 0, "day")
             waiting = counted(self.waiting, "record")
@@ -72,6 +76,7 @@ def quarantined(run: Run, status: RunStatus) -> Quarantined:
         given_up=fates.get(Fate.GIVEN_UP, 0),
         given_up_in=tuple(taken.filter(pl.col(FATE) == Fate.GIVEN_UP).get_column("run_id").unique().sort()),
         lost=fates.get(Fate.LOST, 0),
+        elsewhere=entries.elsewhere(run.ledger, entries.of(run.job, run.context.home)),
         waiting=waits.height,
         oldest_days=None if since.is_empty() else max((run.context.clock() - since.item(0)).days, 0),
     )

@@ -47,8 +47,7 @@ def record(run: Run, shards: Sequence[pl.DataFrame], extent: Extent) -> None:
         entries.close_run(run.ledger, manifest.reverts, run_id, REVERTED)
         return
     failed, taken = pl.concat(shards), taken_by(run.folder)
-    whose = (run.job.destination, run.job.account, run.job.mapping)
-    entries.put(run.ledger, run_id, whose, _entries(failed, taken, run))
+    entries.put(run.ledger, run_id, entries.of(run.job, run.context.home), _entries(failed, taken, run))
     if extent is not Extent.WHOLE:
         gone = _ahead(run)
         taken = taken.filter((pl.col(FATE) == Fate.RETRIED) & pl.col(Column.RECORD).is_in(gone.implode()))

@@ -16,6 +16,7 @@ QUARANTINE: Final = sa.Table(
     sa.Column("destination", sa.String, nullable=False),
     sa.Column("account", sa.String, nullable=False),
     sa.Column("mapping", sa.String, nullable=False),
+    sa.Column("home", sa.String, nullable=False),
     sa.Column("first_run", sa.String, nullable=False),
     sa.Column("first_record", sa.BigInteger, nullable=False),
     sa.Column("first_failed_at", sa.DateTime(timezone=True), nullable=False),
@@ -26,7 +27,8 @@ QUARANTINE: Final = sa.Table(
     sa.Column("closed_as", sa.String),
     sa.Index("quarantine_of_mapping", "destination", "account", "mapping"),
 )
-"""A record of a run that did not reach the destination; its row is in that run's folder. `first_*`: where and when it
+"""A record of a run that did not reach the destination; its row is in that run's folder, in the home that goes by this
+name in the ledger. `first_*`: where and when it
 failed first; `said_at`: when the export was read that it is of; `closed_*`: what took it up, and what it did."""
 RETRIED: Final = sa.Table(
     "retried",

@@ -29,7 +29,7 @@ def take_up(draft: Draft, exported: int, context: Context, ledger: Ledger) -> pl
     Nothing of the ledger changes until the run is recorded.
     """
     job, mapped = draft.job, draft.file.mapping.columns()
-    found = entries.waiting(ledger, job.destination, job.account, job.mapping)
+    found = entries.waiting(ledger, entries.of(job, context.home))
     if draft.export is None or found.is_empty():
         return pl.DataFrame()
     header = draft.export.header

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline import memory, run
 from pipeline.ledger import Ledger
 from pipeline.quarantine import entries
+from pipeline.quarantine.entries import Whose
 from tests.delivery.world import contacts_of, key_of, read_csv, row_of, rows_of
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def failed(world: World, *rows: dict[str, str], mapping: Path | None = None) -> 
 def waiting(world: World, mapping: str = "m") -> list[tuple[str, int, int]]:
     """Run, record and attempts of what waits."""
     ledger = Ledger.at(world.home, None)
-    found = entries.waiting(ledger, "acoustic_connect", ledger.runs()[0]["account"], mapping)
+    found = entries.waiting(ledger, Whose("acoustic_connect", ledger.runs()[0]["account"], mapping))
     ledger.close()
     return list(found.select("run_id", "record", "attempts").iter_rows())
 
