@@ -32,6 +32,22 @@ def exists(path: Path) -> bool:
     return (path / LOG).is_dir()
 
 
+def name_of(path: Path) -> str | None:
+    """What the table says it is called."""
+    from deltalake import DeltaTable
+
+    with using(path):
+        return DeltaTable(str(path)).metadata().name
+
+
+def call(path: Path, name: str) -> None:
+    """Gives the table a name."""
+    from deltalake import DeltaTable
+
+    with using(path):
+        DeltaTable(str(path)).alter.set_table_name(name)
+
+
 def scan(path: Path, as_of: datetime | None = None) -> pl.LazyFrame:
     """The table as it is, or as it was at a time. Collect within `using`."""
     import polars as pl

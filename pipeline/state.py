@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 BUCKETS: Final = 64
 """A power of two: as many shards as an export is divided into at most."""
+DIVISION: Final = f"{BUCKETS} partitions"
+"""The table's name: by it a table is known that an earlier build has divided otherwise."""
 HISTORY_DAYS: Final = 30
 """As long as a Delta table keeps its log: so long back its versions can be read."""
 BUCKET: Final = "bucket"
@@ -58,7 +60,15 @@ class State:
         if not delta.exists(self.path):
             return SCHEMA.to_frame()
         with delta.using(self.path):
-            return delta.scan(self.path, as_of).filter(pl.col(BUCKET).is_in(list(buckets))).collect()
+            rows = delta.scan(self.path, as_of)
+            if delta.name_of(self.path) != DIVISION:
+                rows = rows.with_columns(bucket_of(pl.col(Column.IDENTITY)).alias(BUCKET))
+            return rows.filter(pl.col(BUCKET).is_in(list(buckets))).collect()
+
+    def _divide_again(self) -> None:
+        """Puts a table that was divided otherwise into the partitions of now; its history goes."""
+        delta.replace(self.path, self.read(range(BUCKETS)), [BUCKET])
+        delta.call(self.path, DIVISION)
 
     def tidy(self) -> None:
         """Lets go of what was believed before HISTORY_DAYS."""
@@ -80,6 +90,8 @@ class State:
         touched = sorted(buckets.unique().to_list())
         if not touched:
             return
+        if delta.exists(self.path) and delta.name_of(self.path) != DIVISION:
+            self._divide_again()
         before = self.read(touched)
         shaken = pl.col(Column.IDENTITY).is_in(doubtful.cast(pl.String).to_list())
         before = before.with_columns(pl.when(~shaken).then(pl.col(TOLD_RUN)).alias(TOLD_RUN))
@@ -88,7 +100,7 @@ class State:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             if not delta.exists(self.path):
-                write_deltalake(str(self.path), merged, mode="append", **written)
+                write_deltalake(str(self.path), merged, mode="append", name=DIVISION, **written)
                 return
             numbers = ", ".join(map(str, touched))
             write_deltalake(

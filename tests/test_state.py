@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 import pytest
+from deltalake import write_deltalake
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -235,3 +236,17 @@ def test_only_partitions_of_contacts_that_were_told_something_are_written(state:
     state.write(telling("3", email="OPT_OUT", run="run-2"), gone(), gone())
     assert len({path.name for path in state.path.rglob("*.parquet")} - before) == 1
     assert len(state.read(ALL)) == 30
+
+
+def test_a_table_that_was_divided_otherwise_is_read_whole_and_divided_again(state: State) -> None:
+    """What is in fewer partitions is found by each shard, and is no second row beside a new one."""
+    told = pl.concat([telling(str(number), email="OPT_OUT") for number in range(200)]).drop("afresh")
+    fewer = told.with_columns((bucket_of(pl.col(Column.IDENTITY)) % 16).alias("bucket"))
+    write_deltalake(str(state.path), fewer, partition_by=["bucket"])
+    shards = [set(state.read(buckets_of_shard(shard, BUCKETS)).get_column("identity")) for shard in range(BUCKETS)]
+    assert (sum(map(len, shards)), set().union(*shards)) == (200, set(map(str, range(200))))
+    state.write(telling("7", email="OPT_IN", run="run-2"), gone(), gone())
+    assert len(state.read(ALL)) == 200
+    assert rows_of(state)["7"]["told_run"] == "run-2"
+    stored = pl.read_delta(str(state.path))
+    assert stored.get_column("bucket").to_list() == stored.select(bucket_of(pl.col("identity"))).to_series().to_list()
