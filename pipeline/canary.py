@@ -15,7 +15,7 @@ from pipeline.job import row_key
 from pipeline.ledger_canaries import Canary, CanaryState, canary_of
 from pipeline.masking import mask
 from pipeline.model import Column, Extent, Outcome, Reason
-from pipeline.pacing import wait
+from pipeline.pacing.turns import wait
 from pipeline.sending_order import Budget
 from pipeline.stages.differences import DIFFERENCE, differences
 from pipeline.stages.outcomes import APPLIED, SHARD, settle_items

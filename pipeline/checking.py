@@ -103,7 +103,7 @@ def _is_a_word(cell: str) -> bool:
 
 
 def _against_audience(file: MappingFile, checked: Checked, context: Context) -> None:
-    from pipeline.ledger_pacing import desk_if_there
+    from pipeline.pacing.book import desk_if_there
     from pipeline.session import connect
     from pipeline.subject import bound, destination_of
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from pipeline.errors import Interrupted
 from pipeline.lock import machine_folder
 from pipeline.stopping import why
-from pipeline.transport import Patience
+from pipeline.transport.sending import Patience
 
 if TYPE_CHECKING:
     from collections.abc import Callable

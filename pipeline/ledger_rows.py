@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
-    from pipeline.transport import Attempt
+    from pipeline.transport.sending import Attempt
 
 BatchKey = tuple[int, int]
 """(shard, batch)"""

@@ -11,9 +11,9 @@ from pipeline import open_opt_outs, rejects
 from pipeline.advice import ADVICE
 from pipeline.ended import SUMMARY, canary_figures, problem
 from pipeline.job import row_key
-from pipeline.ledger_pacing import slowed_of
 from pipeline.model import UNDELIVERED, BatchState, Column, Extent, Outcome, RunStatus
 from pipeline.outcome_files import OutcomeFiles, noted
+from pipeline.pacing.book import slowed_of
 from pipeline.quarantine.figures import quarantined
 from pipeline.quarantine.plan import retried_by
 from pipeline.samples import Samples
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 
     from pipeline.carried_out import Run
     from pipeline.errors import ConsentSyncError
-    from pipeline.governor import Slowed
     from pipeline.job import Job
     from pipeline.ledger_rows import BatchKey, BatchRow
+    from pipeline.pacing.governor import Slowed
     from pipeline.run_folder import Manifest, RunFolder
 
 REPORT: Final = "report.html"

@@ -28,8 +28,8 @@ from pipeline.blaming import placing
 from pipeline.carried_out import Result, Run
 from pipeline.errors import ConsentSyncError, DestinationBusy, RunFolderError
 from pipeline.ledger import opened
-from pipeline.ledger_pacing import desk_of, note_slowed
 from pipeline.model import Extent, RunStatus
+from pipeline.pacing.book import desk_of, note_slowed
 from pipeline.session import connect
 from pipeline.subject import Subject, bound, destination_of, job_as_planned, renamed
 

@@ -10,21 +10,21 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from pipeline.allowance import Pace
-from pipeline.desk import OwnDesk
 from pipeline.errors import StorageError
-from pipeline.governor import Governor, Slowed
-from pipeline.pacing import Pacer, wait
-from pipeline.transport import Attempt, Keep, Patience, Transport
+from pipeline.pacing.allowance import Pace
+from pipeline.pacing.desk import OwnDesk
+from pipeline.pacing.governor import Governor, Slowed
+from pipeline.pacing.turns import Pacer, wait
+from pipeline.transport.sending import Attempt, Keep, Patience, Transport
 
 if TYPE_CHECKING:
     import threading
     from collections.abc import Iterator
 
-    from pipeline.desk import Desk
     from pipeline.destinations.interface import Audience, Destination, Send
     from pipeline.job import Job
     from pipeline.mapping_file import Delivery
+    from pipeline.pacing.desk import Desk
 
 
 @dataclass(slots=True)

@@ -15,8 +15,8 @@ from pipeline.drift_report import Drift
 from pipeline.erasure import audits
 from pipeline.errors import UsageError
 from pipeline.ledger import opened
-from pipeline.ledger_pacing import desk_of
 from pipeline.model import Column
+from pipeline.pacing.book import desk_of
 from pipeline.run_folder import FOLDER_MODE, RunFolder, restrict_new_files, storing
 from pipeline.session import connect
 from pipeline.stages import drift, suppress

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pipeline.answer_limit import LARGEST_ANSWER
 from pipeline.ledger_rows import LONGEST_MESSAGE
 from pipeline.mapping.yaml_source import MAX_DEPTH, MAX_VALUES
 from pipeline.mapping_file import MAX_BYTES as MAPPING_BYTES
@@ -11,6 +10,7 @@ from pipeline.settings import Settings
 from pipeline.stages.read.encoding import SAMPLE_BYTES
 from pipeline.stages.read.source import DEFAULT_LIMITS
 from pipeline.suppression_text import LINE_BYTES, MOST_LINES
+from pipeline.transport.answer_limit import LARGEST_ANSWER
 
 KB, MB = 1024, 1024 * 1024
 

@@ -167,7 +167,13 @@ def test_nothing_imports_flows_nor_the_sandbox() -> None:
 
 def test_flows_hold_no_business_logic() -> None:
     """A flow calls the chain: it reads no frame, no ledger, no stage and no destination."""
-    parts = ("pipeline.stages", "pipeline.destinations", "pipeline.ledger", "pipeline.state", "pipeline.transport")
+    parts = (
+        "pipeline.stages",
+        "pipeline.destinations",
+        "pipeline.ledger",
+        "pipeline.state",
+        "pipeline.transport",
+    )
     packages = ("polars", "sqlalchemy", "deltalake")
     assert offenders(lambda module: below(module, *parts, *packages), "flows") == {}
 

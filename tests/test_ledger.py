@@ -16,7 +16,7 @@ from pipeline.errors import SettingsError, StorageError
 from pipeline.ledger import Ledger
 from pipeline.ledger_rows import Settlement
 from pipeline.model import BatchState, Outcome, Reason
-from pipeline.transport import Attempt
+from pipeline.transport.sending import Attempt
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -65,7 +65,7 @@ def context_of(home: Path | None, memory: int | None = None, **more: Any) -> Con
     """Settings from the environment, and where runs and state live."""
     from pipeline.context import Context
     from pipeline.settings import Settings
-    from pipeline.transport import Patience
+    from pipeline.transport.sending import Patience
 
     settings = Settings.load()
     if memory is not None:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 from pipeline.destinations.interface import Delivery, Exceptional
-from pipeline.governor import Governor
 from pipeline.model import Column, Outcome, Reason
+from pipeline.pacing.governor import Governor
 from pipeline.stages.permissions import barred as listed_of
 from pipeline.stages.permissions import permissions
 from pipeline.stages.reconcile import FOUND, OPTED_OUT, Found, compare, creating, permits_something, watched
@@ -168,7 +168,7 @@ class Courier:
         return judged.drop(FOUND, OPTED_OUT).filter(pl.col(Column.RECORD).is_in(again))
 
     def _read_until_shown(self, items: pl.DataFrame, *, patient: bool) -> pl.DataFrame:
-        from pipeline.pacing import wait as pause
+        from pipeline.pacing.turns import wait as pause
 
         left, seconds = self.destination.limits.settle_seconds if patient else 0.0, FIRST_PAUSE_SECONDS
         while True:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pipeline.ledger import Ledger
     from pipeline.session import Session
     from pipeline.stages.suppress import Listed
-    from pipeline.transport import Attempt
+    from pipeline.transport.sending import Attempt
 
 AHEAD: Final = 32
 """Batches per thread that are at most in flight in the ledger: a turn settles those in excess of two."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pipeline import run
 from pipeline.context import Context, Perform, Request, T
 from pipeline.settings import Settings
-from pipeline.transport import Patience
+from pipeline.transport.sending import Patience
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

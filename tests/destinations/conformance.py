@@ -30,7 +30,7 @@ from pipeline.settings import Settings
 from pipeline.stages.reconcile import FOUND, Found, compare
 from pipeline.subject import Subject as Bound
 from pipeline.subject import bound, destination_of
-from pipeline.transport import Patience
+from pipeline.transport.sending import Patience
 from pipeline.verifying import Audit, verify
 from tests.delivery.world import read_csv, write_export
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pipeline.context import Context
 from pipeline.settings import Settings
-from pipeline.transport import Patience
+from pipeline.transport.sending import Patience
 from tests.destinations.acoustic_connect.test_conformance import TestAcousticConnect
 from tests.destinations.conformance import Stage, Stored, Subject, address_of, key_of, mixed, row_of
 from tests.destinations.ivvy.test_conformance import TestBatches, TestSingleCalls

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Final
 import httpx
 import pytest
 
-from pipeline.allowance import Pace
 from pipeline.destinations import DESTINATIONS
-from pipeline.pacing import Pacer
-from pipeline.transport import Attempt, Transport
+from pipeline.pacing.allowance import Pace
+from pipeline.pacing.turns import Pacer
+from pipeline.transport.sending import Attempt, Transport
 
 from . import hostile
 from .processes import start

@@ -9,8 +9,8 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from pipeline.allowance import Book, Pace
-from pipeline.pacing import Pacer, Turn
+from pipeline.pacing.allowance import Book, Pace
+from pipeline.pacing.turns import Pacer, Turn
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.allowance import AHEAD_SECONDS, Book, Pace
-from pipeline.throttling import Throttled
+from pipeline.pacing.allowance import AHEAD_SECONDS, Book, Pace
+from pipeline.pacing.throttling import Throttled
 
 from .clock import Bucket, Caller, Clock, SharedDesk, SlidingWindow, World, most_in_a_minute, pacer_of
 

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from pipeline.errors import Interrupted, Unreachable
-from pipeline.governor import GROWN_AFTER, Governor
+from pipeline.pacing.governor import GROWN_AFTER, Governor
 
 
 def rows(count: int) -> pl.DataFrame:

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 import pytest
 import sqlalchemy as sa
 
-from pipeline.allowance import Book, Pace
 from pipeline.errors import StorageError
-from pipeline.governor import Slowed
 from pipeline.ledger import Ledger
-from pipeline.ledger_pacing import LedgerDesk, account_of, note_slowed, slowed_of
-from pipeline.pacing import Pacer
+from pipeline.pacing.allowance import Book, Pace
+from pipeline.pacing.book import LedgerDesk, account_of, note_slowed, slowed_of
+from pipeline.pacing.governor import Slowed
+from pipeline.pacing.turns import Pacer
 from pipeline.settings import Settings
 
 if TYPE_CHECKING:

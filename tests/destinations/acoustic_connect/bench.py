@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from pipeline.destinations.interface import Delivery
     from pipeline.job import Job
-    from pipeline.transport import Patience
+    from pipeline.transport.sending import Patience
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,11 @@ import httpx
 import pytest
 
 from pipeline import run
-from pipeline.allowance import Pace
 from pipeline.destinations.interface import Kind
 from pipeline.destinations.wix.adapter import build
 from pipeline.errors import MappingErrors, Unreachable
-from pipeline.pacing import Pacer
+from pipeline.pacing.allowance import Pace
+from pipeline.pacing.turns import Pacer
 from tests.delivery.world import read_csv
 
 from .bench import EMAIL, NEWER, SMS, consent, row

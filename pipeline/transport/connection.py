@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 import h11
 import httpx
 
-from pipeline.answer_limit import LARGEST_ANSWER, limit
+from pipeline.transport.answer_limit import LARGEST_ANSWER, limit
 
 if TYPE_CHECKING:
     import ssl

@@ -14,12 +14,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.allowance import Pace
 from pipeline.destinations.halting import shown
 from pipeline.destinations.interface import Kind, Verdict
 from pipeline.errors import Interrupted, Refused, Unreachable
-from pipeline.pacing import Pacer
-from pipeline.transport import Attempt, Patience, Transport
+from pipeline.pacing.allowance import Pace
+from pipeline.pacing.turns import Pacer
+from pipeline.transport.sending import Attempt, Patience, Transport
 from tests.delivery.world import KEY, contacts_of
 from tests.destinations.acoustic_connect.bench import adapter
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 from pipeline.errors import Unreachable
-from pipeline.pacing import wait
+from pipeline.pacing.turns import wait
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -13,16 +13,16 @@ from urllib.request import getproxies
 import httpx
 import tenacity
 
-from pipeline.answer_limit import limit
-from pipeline.connection import Client, Connection
 from pipeline.destinations.halting import halted, shown
 from pipeline.destinations.interface import Kind, Reply, Verdict
 from pipeline.errors import Unreachable
-from pipeline.governor import Governor
-from pipeline.pacing import Pacer, Turn, wait
-from pipeline.retry_after import asked_seconds
-from pipeline.trial import Trial
-from pipeline.watchdog import Watchdog
+from pipeline.pacing.governor import Governor
+from pipeline.pacing.turns import Pacer, Turn, wait
+from pipeline.transport.answer_limit import limit
+from pipeline.transport.connection import Client, Connection
+from pipeline.transport.retry_after import asked_seconds
+from pipeline.transport.trial import Trial
+from pipeline.transport.watchdog import Watchdog
 
 if TYPE_CHECKING:
     from types import TracebackType

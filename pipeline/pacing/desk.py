@@ -6,7 +6,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from pipeline.allowance import Book
+from pipeline.pacing.allowance import Book
 
 if TYPE_CHECKING:
     from collections.abc import Callable

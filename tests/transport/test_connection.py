@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from pipeline.connection import Connection
+from pipeline.transport.connection import Connection
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

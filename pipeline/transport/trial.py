@@ -12,8 +12,8 @@ from pipeline.destinations.interface import Kind, Reply, Verdict
 if TYPE_CHECKING:
     import httpx
 
-    from pipeline.pacing import Turn
-    from pipeline.transport import Attempt, Transport
+    from pipeline.pacing.turns import Turn
+    from pipeline.transport.sending import Attempt, Transport
 
 
 class Trial:

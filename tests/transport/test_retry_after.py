@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from pipeline.destinations.interface import Kind
-from pipeline.retry_after import asked_seconds
+from pipeline.transport.retry_after import asked_seconds
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 HEADERS: dict[str, tuple[dict[str, str], float | None]] = {

@@ -9,15 +9,15 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from pipeline.allowance import AHEAD_SECONDS, Book, Pace, Reserved, Spent
-from pipeline.desk import OwnDesk
+from pipeline.pacing.allowance import AHEAD_SECONDS, Book, Pace, Reserved, Spent
+from pipeline.pacing.desk import OwnDesk
+from pipeline.pacing.throttling import Throttled
 from pipeline.stopping import interrupted
-from pipeline.throttling import Throttled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from pipeline.desk import Desk
+    from pipeline.pacing.desk import Desk
 
 GATE_SECONDS: Final = 0.05
 REMEMBERED_SECONDS: Final = 61

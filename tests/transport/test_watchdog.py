@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from pipeline.allowance import Pace
 from pipeline.destinations.interface import Kind, Verdict
-from pipeline.pacing import Pacer
-from pipeline.transport import Attempt, Patience, Transport
-from pipeline.watchdog import Watchdog
+from pipeline.pacing.allowance import Pace
+from pipeline.pacing.turns import Pacer
+from pipeline.transport.sending import Attempt, Patience, Transport
+from pipeline.transport.watchdog import Watchdog
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
-from pipeline.throttling import NARROW, Learned, Throttled, learn, raised, together
+from pipeline.pacing.throttling import NARROW, Learned, Throttled, learn, raised, together
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Final, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from pipeline.allowance import Book
-from pipeline.governor import Slowed
 from pipeline.ledger_tables import METADATA
+from pipeline.pacing.allowance import Book
+from pipeline.pacing.governor import Slowed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -1,0 +1,9 @@
+"""Requests to a destination, with retries and limits. Policy is here; what an answer means, the adapter says.
+
+sending        one request until its answer is clear, or patience ends
+trial          the attempts at it
+retry_after    how long an answer asks to wait
+connection     a kept-alive connection for each thread, under httpx's errors
+watchdog       an end to requests of another client that are overdue
+answer_limit   how large an answer may be
+"""

@@ -1,0 +1,1 @@
+"""Requests, their retries, limits and connections."""
