@@ -118,8 +118,7 @@ def apply(
     """Carries out exactly the plan of a run, or its opt-outs while the rest waits.
 
     `approve`: the plan's hash; it lets tripped guards pass, and the rest follow a canary that differed. `first`: the
-    canary's size. Raises RunFolderError where the export or the mapping has
-    changed since.
+    canary's size. Raises RunFolderError where the export or the mapping has changed since.
     """
     folder, manifest = standing.existing(run_id, context)
     approval.require_approval(folder, manifest, approve, extent)

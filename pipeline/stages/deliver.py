@@ -35,8 +35,6 @@ TURN_SECONDS: Final = 0.25
 """How long a turn lasts at most. Twice what one settles is in flight, so commits are few where answers come fast, and
 little is to be read back after a crash where they come slowly.
 """
-
-
 LOST: Final = 3
 """Batches in a row of which nothing arrives: the destination answers, and takes nothing."""
 
@@ -85,10 +83,10 @@ class Deliverer:
     """Otherwise batches that have begun are read back, and nothing is sent."""
     _ending: threading.Event = field(default_factory=threading.Event)
     """Set when a batch could not be settled: those that have not begun do not begin."""
-
     _lost: int = 0
     """Batches in a row of which nothing arrived."""
     _took_some: bool = False
+    """Whether anything arrived of any batch."""
 
     def deliver(self, batches: Iterable[Batch]) -> None:
         """Settles the batches in order, `concurrency` at a time; the first goes alone.
