@@ -31,6 +31,7 @@ class Watch:
         if self.overdue:
             # Looking up the name, or connecting, took too long: nothing is sent any more.
             self.shut()
+            found.close()  # which the client would leave to nobody
             raise httpx.ConnectTimeout("no connection within the time limit")
 
     def shut(self) -> None:
