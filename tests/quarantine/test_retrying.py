@@ -55,6 +55,9 @@ def test_what_failed_is_tried_again_and_its_history_is_said(world: World) -> Non
     )  # fmt: skip
     assert (second.summary.rows.read, second.summary.balanced) == (3, True)
     assert second.summary.quarantine.model_dump(include={"retried", "waiting"}) == {"retried": 1, "waiting": 1}
+    pages = [(world.folder(result) / "report.html").read_text() for result in (first, second)]
+    assert ["Read from the export" in page for page in pages] == [True, False]
+    assert "Read, 1 of them again, since they failed before" in pages[1]
     world.seed(contacts_of(3))
     third = world.sync(mapping, world.export(OTHER))
     assert world.outcomes(third)[key_of(3)]["retry_attempt"] == "3"

@@ -111,6 +111,7 @@ def view_of(material: Material) -> View:
         forecast=at.forecast,
         balanced=summary.balanced,
         read=summary.rows.read,
+        read_again=summary.quarantine.retried,
         settled=summary.rows.settled,
         outcomes=tuple(OutcomeRow(o, getattr(summary.rows, o.value), said[o]) for o in Outcome),
         targets=changes(

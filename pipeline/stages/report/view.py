@@ -220,6 +220,8 @@ class View:
     """Whether it takes another run back."""
     balanced: bool
     read: int
+    read_again: int
+    """Of them, those that are of earlier runs."""
     settled: int
     outcomes: tuple[OutcomeRow, ...]
     targets: tuple[TargetRow, ...]
