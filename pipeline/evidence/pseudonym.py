@@ -49,9 +49,9 @@ def name_of(key: bytes) -> str:
     return hashlib.sha256(b"consent-sync home " + key).hexdigest()[:32]
 
 
-def home_name(home: Path) -> str:
-    """A home's name in the ledger. Raises StorageError where its key is lost."""
-    return name_of(key_of(home, made=True))
+def home_name(home: Path) -> str | None:
+    """A home's name in the ledger; None: it has no key yet. Raises StorageError where the key is lost."""
+    return name_of(key_of(home)) if path_of(home).exists() or _in_use(home) else None
 
 
 def _in_use(home: Path) -> bool:

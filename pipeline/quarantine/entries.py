@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 DROPPED: Final = "dropped"
 REVERTED: Final = "reverted"
+NAMELESS: Final = ""
+"""The name of a home without a key, which has made no entry yet."""
 _INSTANT: Final = pl.Datetime("us", "UTC")
 ENTRIES: Final = pl.Schema(
     {
@@ -58,7 +60,7 @@ class Whose:
 
 def of(job: Job, home: Path) -> Whose:
     """The entries that a run in a home makes, and takes up: their rows are there."""
-    return Whose(job.destination, job.account, job.mapping, home_name(home))
+    return Whose(job.destination, job.account, job.mapping, home_name(home) or NAMELESS)
 
 
 def waiting(ledger: Ledger, whose: Whose) -> pl.DataFrame:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from pipeline.evidence.pseudonym import key_of
 from pipeline.model import Column, Extent, Outcome, Reason
 from pipeline.quarantine import entries
 from pipeline.quarantine.entries import ENTRIES, REVERTED
@@ -47,6 +48,8 @@ def record(run: Run, shards: Sequence[pl.DataFrame], extent: Extent) -> None:
         entries.close_run(run.ledger, manifest.reverts, run_id, REVERTED)
         return
     failed, taken = pl.concat(shards), taken_by(run.folder)
+    if not failed.is_empty():
+        key_of(run.context.home, made=True)  # by which the home has its name
     entries.put(run.ledger, run_id, entries.of(run.job, run.context.home), _entries(failed, taken, run))
     if extent is not Extent.WHOLE:
         gone = _ahead(run)

@@ -77,8 +77,10 @@ def test_groups_are_told_by_name_and_key(world: World) -> None:
 def test_nothing_is_written_where_nothing_was_sent(world: World) -> None:
     """Neither by a second run without changes, nor in a home that never sent anything."""
     mapping = world.mapping()
-    world.sync(mapping, world.export(rows_of(2)))
+    world.plan(mapping, world.export(rows_of(2)))
     assert not (world.home / "evidence").exists()
+    world.sync(mapping, world.export(rows_of(2)))
+    assert not list(world.home.glob("evidence/*/"))
     world.seed(contacts_of(2))
     export = world.export(rows_of(2))
     world.sync(mapping, export)
