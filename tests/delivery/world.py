@@ -42,7 +42,7 @@ DATA_SET: Final[dict[str, Any]] = {
         {"id": "g-promo", "name": "Promotions", "channels": ["EMAIL", "SMS"]},
     ],
 }
-FAST: Final = Patience(attempts=4, first_wait_seconds=0.005, longest_wait_seconds=0.02, limit_seconds=20)
+FAST: Final = Patience(attempts=4, first_wait_seconds=0.005, longest_wait_seconds=0.02, limit_seconds=60)
 HEADER: Final = ("contact_id", "email", "mobile", "first_name", "points", "email_opt_in", "sms_opt_in", "at", "src")
 MUTATIONS: Final = ("updateContacts", "createContacts")
 MAPPING: Final = """\
@@ -212,7 +212,7 @@ class World:
 
     def until(self, count: int) -> list[Entry]:
         """The mutating requests when there are `count`: the sandbox may still be at work on one that was given up."""
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while len(found := self.mutations()) < count and time.monotonic() < deadline:
             threading.Event().wait(0.01)
         return found

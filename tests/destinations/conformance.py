@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from pipeline.sandbox.journal import Entry
     from pipeline.session import Session
 
-QUICK: Final = Patience(attempts=4, first_wait_seconds=0.002, longest_wait_seconds=0.01, limit_seconds=20)
+QUICK: Final = Patience(attempts=4, first_wait_seconds=0.002, longest_wait_seconds=0.01, limit_seconds=60)
 HEADER: Final = ("id", "email", "first", "last", "note", "ok", "at", "src")
 GUARDS: Final = "guards: {max_opt_out_share: 1, max_opt_in_share: 1, max_reject_share: 1, row_count_change: 1000}"
 POLICY: Final = "policy: {resubscribe: with_newer_evidence}"

@@ -46,15 +46,15 @@ def test_those_in_flight_together_count_once() -> None:
     def work() -> None:
         for _ in governor.parts(rows(64)):
             with governor.flight(stop):
-                flown.wait(10)
+                flown.wait(60)
                 governor.timed_out()
-                flown.wait(10)
+                flown.wait(60)
 
     threads = [threading.Thread(target=work) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(10)
+        thread.join(60)
     assert (governor.in_flight, governor.rows) == (4, 32)
 
 

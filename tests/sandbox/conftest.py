@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="module")
 def running() -> Iterator[tuple[Sandbox, httpx.Client]]:
     """A sandbox and an HTTP client with open connections."""
-    with Sandbox() as sandbox, httpx.Client(timeout=5) as http:
+    with Sandbox() as sandbox, httpx.Client(timeout=30) as http:
         yield sandbox, http
 
 

@@ -172,7 +172,7 @@ def test_page_size_has_a_default_and_a_maximum(client: Client) -> None:
 @pytest.fixture(scope="module")
 def crowd() -> Iterator[Client]:
     """Contacts 0 to 249."""
-    with Sandbox() as sandbox, httpx.Client(timeout=5) as http:
+    with Sandbox() as sandbox, httpx.Client(timeout=30) as http:
         contacts = [stored(f"K-{at:03}", mail=f"k{at}@example.com") for at in range(250)]
         sandbox.load(seed(*contacts))
         yield Client(sandbox, http)
@@ -208,7 +208,7 @@ def test_writes_become_visible_after_the_delay() -> None:
         clock=lambda: now[0],
     )
     nick = [{"field": "Nick", "eq": "Annie"}]
-    with Sandbox(options) as sandbox, httpx.Client(timeout=5) as http:
+    with Sandbox(options) as sandbox, httpx.Client(timeout=30) as http:
         client = Client(sandbox, http)
         client.update({"key": "M-1", "to": {"attributes": attributes(Nick="Annie")}})
         client.create({"attributes": attributes(Member_No="M-3", Mail="cleo@example.com")})

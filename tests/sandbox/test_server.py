@@ -112,7 +112,7 @@ def test_command_line_serves_with_its_files(tmp_path: Path) -> None:
         assert answers[0].json() == {"data": {"contacts": {"totalCount": 1}}}
         assert answers[1].status_code == 429
         process.send_signal(signal.SIGTERM)
-        _, errors = process.communicate(timeout=10)
+        _, errors = process.communicate(timeout=60)
     assert errors == ""
 
 

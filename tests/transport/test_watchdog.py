@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ONCE = Patience(1, 0.001, 0.001, 10)
-LIMIT = 0.7
+LIMIT = 1.5
 """Seconds for a request: enough to connect in on a busy machine."""
 DRIPS = {
     "headers": (b"HTTP/1.1 200 OK\r\n", b"x-more: 1\r\n"),
@@ -76,7 +76,7 @@ def test_what_drips_in_for_ever_is_ended_in_time(first: bytes, then: bytes, kind
         for _ in range(2):
             reply = t.sender(log)(httpx.Request("POST", url, content=b"{}"), repeatable=False)
             assert (reply.unclear, reply.verdict.code) == (True, "ReadTimeout")
-        assert time.monotonic() - begun < 5
+        assert time.monotonic() - begun < 30
     assert len(log) == 2
 
 

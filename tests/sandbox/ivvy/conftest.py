@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def running() -> Iterator[Client]:
     """A sandbox with its own clock, and a client with open connections."""
     clock = Clock(START)
-    with Sandbox(Options(clock=clock)) as sandbox, httpx.Client(timeout=5) as http:
+    with Sandbox(Options(clock=clock)) as sandbox, httpx.Client(timeout=30) as http:
         yield Client(sandbox, http, clock)
 
 

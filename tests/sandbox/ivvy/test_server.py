@@ -81,7 +81,7 @@ def test_many_clients_at_once(client: Client) -> None:
     """Every write is carried out once: no id is given out twice and no update is lost."""
 
     def work(number: int) -> list[int]:
-        with httpx.Client(timeout=10) as http:
+        with httpx.Client(timeout=30) as http:
             mine = Client(client.sandbox, http, client.clock)
             added = [mine.write(**person(f"T{number}x{at}"))["id"] for at in range(5)]
             jobs = [job(id=contact_id, status=2) for contact_id in added]
@@ -103,8 +103,8 @@ def test_one_of_many_adds_wins(client: Client) -> None:
     start = threading.Barrier(4)
 
     def add(_number: int) -> dict[str, Any]:
-        with httpx.Client(timeout=10) as http:
-            start.wait(5)
+        with httpx.Client(timeout=30) as http:
+            start.wait(30)
             return Client(client.sandbox, http, client.clock).write(**person("Gil"))
 
     with ThreadPoolExecutor(4) as threads:
