@@ -1,27 +1,22 @@
-"""Carries out a plan: delivers its batches, opt-outs first, and records what the destination confirmed."""
+"""Carries out a plan: delivers its batches, opt-outs first."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import polars as pl
-
 from pipeline import canary, mapping_file, relisting, sending_order
 from pipeline.blaming import placing
 from pipeline.errors import GuardTripped, Refused
-from pipeline.evidence import recording
 from pipeline.job import row_key
 from pipeline.model import Column, Reason, RunStatus
-from pipeline.quarantine import recording as quarantining
 from pipeline.stages.batch import PHASES
 from pipeline.stages.deliver import Deliverer
-from pipeline.stages.outcomes import settle_items
-from pipeline.stages.record import Teller, told
-from pipeline.state import State
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+    import polars as pl
 
     from pipeline.carried_out import Run
     from pipeline.errors import ConsentSyncError
@@ -31,8 +26,11 @@ if TYPE_CHECKING:
     from pipeline.stages.deliver import Batch
 
 
-def deliver(run: Run, session: Session, extent: Extent, *, watchful: bool) -> None:
-    """Settles what of `extent` is not settled yet or unknown. Raises what stopped it, after the batches in flight."""
+def deliver(run: Run, session: Session, extent: Extent, heard: Callable[[Settlement], None], *, watchful: bool) -> None:
+    """Settles what of `extent` is not settled yet or unknown. Raises what stopped it, after the batches in flight.
+
+    `heard` is told of every batch that is settled.
+    """
     total = run.manifest.batches
     count = before = sum(row.clear for row in run.ledger.batches(run.folder.run_id).values())
 
@@ -40,6 +38,7 @@ def deliver(run: Run, session: Session, extent: Extent, *, watchful: bool) -> No
         nonlocal count
         count += not any(e.reason is Reason.NOT_SENT for e in settlement.delivery.exceptional)
         run.context.progress("deliver", count, total)
+        heard(settlement)
 
     deliverer = Deliverer(
         run.job, session, run.ledger, run.folder.run_id, run.context.stop, run.context.clock, settled, watchful
@@ -87,32 +86,3 @@ def _without(forbidden: pl.DataFrame, batches: Iterator[Batch], run: Run) -> Ite
 def status_after(error: ConsentSyncError) -> RunStatus:
     """STOPPED where somebody must change something first, INTERRUPTED where resuming is enough."""
     return RunStatus.STOPPED if isinstance(error, Refused | GuardTripped) else RunStatus.INTERRUPTED
-
-
-def record(run: Run) -> None:
-    """Writes what the destination confirmed into the state, and what was told as evidence.
-
-    Doing it twice changes nothing.
-    """
-    state = State(run.context.home, run.job.destination, run.job.account)
-    done = run.ledger.batches(run.folder.run_id)
-    by = Teller(run.folder.run_id, run.context.clock())
-    extent = run.ledger.permitted(run.folder.run_id)
-    # What a canary holds back is for somebody to let go, as what the guards hold back is.
-    waits = canary.holds_back(run)
-    failed = []
-    with recording.Recorder(run, by.now) as evidence:
-        for shard in range(run.manifest.shards):
-            decided = run.folder.read_plan("addresses" if run.job.by_address else "records", shard)
-            items = run.folder.read_plan("items", shard, without=[Column.WIRE])
-            settled = settle_items(items, done, shard)
-            evidence.add(items, settled)
-            facts = told(items, settled, decided, run.job, by)
-            state.write(facts.rows, facts.gone, facts.doubtful)
-            if extent is not None:
-                undelivered = quarantining.undelivered(items, settled, decided, extent)
-                failed.append(undelivered.filter(pl.col(Column.REASON) != Reason.NOT_SENT) if waits else undelivered)
-            run.context.progress("record", shard + 1, run.manifest.shards)
-    state.tidy()
-    if extent is not None:
-        quarantining.record(run, failed, extent)

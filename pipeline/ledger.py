@@ -196,21 +196,21 @@ class Ledger:
     def _insert(self, table: sa.Table) -> postgresql.Insert | sqlite.Insert:
         return postgresql.insert(table) if self.engine.dialect.name == "postgresql" else sqlite.insert(table)
 
-    def batches(self, run_id: str) -> dict[BatchKey, BatchRow]:
-        """Every batch that was begun."""
+    def batches(self, run_id: str, shard: int | None = None) -> dict[BatchKey, BatchRow]:
+        """Every batch that was begun, or those of a shard."""
         with self._begin() as connection:
             links: dict[BatchKey, dict[int, str]] = {}
-            given = sa.select(LINKS).where(LINKS.c.run_id == run_id).order_by(LINKS.c.id)
+            given = sa.select(LINKS).where(_of(LINKS, run_id, shard)).order_by(LINKS.c.id)
             for row in connection.execute(given).mappings():
                 links.setdefault((row["shard"], row["batch"]), {})[row["record"]] = row["link"]
             of = BATCHES.c
             wanted = sa.select(of.shard, of.batch, of.state, of.attempts, of.expected, of.reported, of.exceptional)
-            rows = connection.execute(wanted.where(of.run_id == run_id)).tuples()
+            rows = connection.execute(wanted.where(_of(BATCHES, run_id, shard))).tuples()
             return {
-                (shard, batch): BatchRow(
-                    state, attempts, expected, reported, exceptional(said), links.get((shard, batch), {})
+                (number, batch): BatchRow(
+                    state, attempts, expected, reported, exceptional(said), links.get((number, batch), {})
                 )
-                for shard, batch, state, attempts, expected, reported, said in rows
+                for number, batch, state, attempts, expected, reported, said in rows
             }
 
     def requests(self, run_id: str) -> list[dict[str, Any]]:
@@ -229,6 +229,11 @@ class Ledger:
         )
         with self._begin() as connection:
             return list(connection.scalars(killed.order_by(sequence.number_of(RUNS.c.run_id, sequence.PLANNED))))
+
+
+def _of(table: sa.Table, run_id: str, shard: int | None) -> sa.ColumnElement[bool]:
+    mine = table.c.run_id == run_id
+    return mine if shard is None else mine & (table.c.shard == shard)
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pipeline import delivering, reporting
+from pipeline import delivering, recording, reporting
 from pipeline.carried_out import Result
 from pipeline.model import RunStatus
 
@@ -23,6 +23,6 @@ def settle(run: Run, session: Session, stale: RunFolderError) -> Result:
         delivering.look_back(run, session)
     finally:
         run.ledger.log_requests(run.folder.run_id, session.take_log())
-    delivering.record(run)
+    recording.record(run)
     begun_all = len(batches) == run.manifest.batches
     return Result(reporting.write(run, None if begun_all else RunStatus.INTERRUPTED), None if begun_all else stale)

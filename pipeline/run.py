@@ -17,6 +17,7 @@ from pipeline import (
     mapping_file,
     origins,
     planning,
+    recording,
     reporting,
     reverting,
     sealing,
@@ -155,7 +156,7 @@ def report(run_id: str, context: Context) -> Result:
         if manifest.status == RunStatus.PLANNED:
             # It was killed: what it told is recorded before anything calls it interrupted.
             with lock.holding(context.home, job.destination, job.account):
-                delivering.record(run)
+                recording.record(run)
                 return Result(reporting.write(run, RunStatus.INTERRUPTED))
         return Result(reporting.write(run, RunStatus(manifest.status)))
 
@@ -171,7 +172,7 @@ def _record_earlier(job: Job, context: Context, ledger: Ledger) -> None:
     for run_id in ledger.unrecorded(job.destination, job.account):
         try:
             folder, manifest = standing.existing(run_id, context)
-            delivering.record(Run(folder, manifest, job_as_planned(folder), context, ledger))
+            recording.record(Run(folder, manifest, job_as_planned(folder), context, ledger))
         except RunFolderError:
             if ledger.is_shared:  # It may be another machine's, which has its folder.
                 continue
@@ -210,16 +211,17 @@ def _carry_out(run: Run, session: Session, extent: Extent, *, watchful: bool) ->
     # Until it is recorded what came of it, the run counts as killed, should it be.
     run.ledger.set_status(run.folder.run_id, str(RunStatus.PLANNED), None)
     status: RunStatus | None = None
-    try:
-        perform("deliver", lambda: delivering.deliver(run, session, extent, watchful=watchful))
-    except ConsentSyncError as stopped:
-        error, status = stopped, delivering.status_after(stopped)
-    finally:
-        run.ledger.log_requests(run.folder.run_id, session.take_log())
-        note_slowed(run.ledger, run.folder.run_id, session.take_slowed(), run.context.clock())
-    if error is None and len(run.ledger.batches(run.folder.run_id)) < run.manifest.batches:
-        error, status = approval.rest_waits(run.folder, run.manifest), RunStatus.STOPPED
-    perform("record", lambda: delivering.record(run))
+    with recording.Recording(run) as recorded:
+        try:
+            perform("deliver", lambda: delivering.deliver(run, session, extent, recorded.settled, watchful=watchful))
+        except ConsentSyncError as stopped:
+            error, status = stopped, delivering.status_after(stopped)
+        finally:
+            run.ledger.log_requests(run.folder.run_id, session.take_log())
+            note_slowed(run.ledger, run.folder.run_id, session.take_slowed(), run.context.clock())
+        if error is None and len(run.ledger.batches(run.folder.run_id)) < run.manifest.batches:
+            error, status = approval.rest_waits(run.folder, run.manifest), RunStatus.STOPPED
+        perform("record", recorded.finish)
     summary = perform("report", lambda: reporting.write(run, status, error))
     delivered_before.note(run, summary.status)
     return Result(summary, error)

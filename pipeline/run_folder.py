@@ -185,14 +185,14 @@ class RunFolder:
                 file.write(encoder.encode(rows.write_csv(separator=delimiter, include_header=begin == 0)))
 
     def read_plan(
-        self, kind: str, shard: int, rows: pl.Expr | None = None, without: Sequence[str] = ()
+        self, kind: str, shard: int, rows: pl.Expr | None = None, without: Sequence[str] = (), only: str | None = None
     ) -> pl.DataFrame:
-        """`records` or `items` of a shard; of those, `rows`, without columns that the caller has no use for."""
+        """`records` or `items` of a shard; of those, `rows`, in the columns that the caller has a use for."""
         import polars as pl
 
         path = self.plan_file(kind, shard)
         try:
-            plan = pl.scan_parquet(path).drop(*without)
+            plan = pl.scan_parquet(path).drop(*without).select(only or pl.all())
             return (plan if rows is None else plan.filter(rows)).collect()
         except (OSError, pl.exceptions.PolarsError) as error:
             raise RunFolderError(f"{path} cannot be read ({error}); plan the export again") from error

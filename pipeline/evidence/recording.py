@@ -16,8 +16,8 @@ from pipeline.quarantine.plan import retried_by
 from pipeline.stages.evidence import Origin, answered, evidence, from_export, named, people
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
-    from types import TracebackType
 
     from pipeline.carried_out import Run
 
@@ -31,25 +31,21 @@ class Recorder:
     The destination's lock is held, so nobody else records the run, and what is not there at first is not there later.
     """
 
-    def __init__(self, run: Run, now: datetime) -> None:
-        self._run, self._now = run, now
+    def __init__(self, run: Run, clock: Callable[[], datetime]) -> None:
+        self._run, self._clock = run, clock
         self._waiting: list[tuple[pl.DataFrame, pl.DataFrame]] = []
         self._written: Future[None] | None = None
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="evidence")
         self._vault: _Vault | None = None
 
-    def __enter__(self) -> Recorder:
-        return self
+    def close(self) -> None:
+        """Waits for what is being written. What was added and not finished is left out."""
+        self._pool.shutdown()
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        try:
-            if error is None:
-                self._flush(0)
-                self._settle()
-        finally:
-            self._pool.shutdown()
+    def finish(self) -> None:
+        """Writes what is left."""
+        self._flush(0)
+        self._settle()
 
     def add(self, items: pl.DataFrame, settled: pl.DataFrame) -> None:
         """The items of a shard and their answers, row by row in the same order."""
@@ -66,8 +62,8 @@ class Recorder:
         if answered(settled).is_empty():
             return
         if self._vault is None:
-            self._vault = _Vault(self._run, self._now)
-        who, rows = self._vault.made(items, settled)
+            self._vault = _Vault(self._run)
+        who, rows = self._vault.made(items, settled, self._clock())
         self._settle()
         self._written = self._pool.submit(self._vault.put, who, rows)
 
@@ -81,7 +77,7 @@ class Recorder:
 class _Vault:
     """Where the evidence of a run goes."""
 
-    def __init__(self, run: Run, now: datetime) -> None:
+    def __init__(self, run: Run) -> None:
         home, name = run.context.home, chain_name(run.job.destination, run.job.account)
         self._key = key_of(home, made=True)
         self._job = run.job
@@ -91,18 +87,17 @@ class _Vault:
             export_sha256=run.manifest.export_sha256,
             mapping_sha256=run.manifest.mapping_sha256,
             operator=run.context.settings.operator,
-            now=now,
             key=self._key,
         )
         self._people, self._chain, self._heads = People(home, name), Chain(home, name), heads_of(home, run.ledger)
         self._forgotten, self._earlier = Forgotten(home), _earlier(run)
         self._are_known, self._is_begun = self._people.exists(), self._chain.knows(run.folder.run_id)
 
-    def made(self, items: pl.DataFrame, settled: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-        """Who the items are about, and their rows of evidence."""
+    def made(self, items: pl.DataFrame, settled: pl.DataFrame, now: datetime) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """Who the items are about, and their rows of evidence, recorded now."""
         mine = named(items, self._key)
         who = self._forgotten.strangers(people(mine, settled, self._job, self._key))
-        return who, from_export(evidence(mine, settled, self._job, self._origin), self._earlier)
+        return who, from_export(evidence(mine, settled, self._job, self._origin, now), self._earlier)
 
     def put(self, who: pl.DataFrame, rows: pl.DataFrame) -> None:
         """Writes both, people first: a row whose subject nobody knows would prove nothing."""

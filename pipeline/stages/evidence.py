@@ -70,7 +70,6 @@ class Origin:
     export_sha256: str
     mapping_sha256: str
     operator: str
-    now: datetime
     key: bytes
 
 
@@ -86,7 +85,7 @@ def named(items: pl.DataFrame, key: bytes) -> pl.DataFrame:
     return items.with_columns(subject(pl.col(Column.IDENTITY), key).alias(SUBJECT))
 
 
-def evidence(items: pl.DataFrame, settled: pl.DataFrame, job: Job, origin: Origin) -> pl.DataFrame:
+def evidence(items: pl.DataFrame, settled: pl.DataFrame, job: Job, origin: Origin, now: datetime) -> pl.DataFrame:
     """One row per item that has an answer and consent target that it told, by record."""
     said = answered(settled).select(*row_key(job), Column.OUTCOME, Column.REASON, Column.MESSAGE)
     joined = (
@@ -102,7 +101,7 @@ def evidence(items: pl.DataFrame, settled: pl.DataFrame, job: Job, origin: Origi
         "destination": job.destination,
         "account": job.account,
         "operator": origin.operator,
-        "recorded_at": origin.now,
+        "recorded_at": now,
     }
     varying = pl.Schema({name: kind for name, kind in TOLD.items() if name not in constants})
     rows = [_of_target(joined, target, job, varying) for target in job.targets]

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from pipeline import delivering
 from pipeline.carried_out import Run
 from pipeline.evidence import recording, telling
 from pipeline.evidence.chain import People
 from pipeline.evidence.proving import prove
 from pipeline.ledger import Ledger
+from pipeline.recording import record
 from pipeline.standing import existing
 from pipeline.subject import job_as_planned
 
@@ -42,7 +42,7 @@ def record_again(world: World, run_id: str) -> None:
     """Records a run once more, as after a crash."""
     folder, manifest = existing(run_id, world.context())
     ledger = Ledger.at(world.home, None)
-    delivering.record(Run(folder, manifest, job_as_planned(folder), world.context(), ledger))
+    record(Run(folder, manifest, job_as_planned(folder), world.context(), ledger))
     ledger.close()
 
 

@@ -156,7 +156,7 @@ class World:
     def mapping(self, name: str = "m.yaml", consent: str = CHANNELS, **changes: Any) -> Path:
         """Writes the mapping; `changes`: mode, batch_size, concurrency, settle, timeout, source, data_set_id."""
         known: dict[str, Any] = {
-            "mode": "update", "batch_size": 10, "concurrency": 1, "settle": 0.5, "timeout": 5, "source": "",
+            "mode": "update", "batch_size": 10, "concurrency": 1, "settle": 0.5, "timeout": 30, "source": "",
             "data_set_id": DATA_SET_ID,
         }  # fmt: skip
         path = self.path / name

@@ -18,7 +18,7 @@ from tests.jobs import NOW, job_of, records_of
 from tests.properties.chain import world_of
 
 KEY = bytes(range(32))
-ORIGIN = Origin("run-1", "x.csv", "e" * 64, "m" * 64, "ann", NOW, KEY)
+ORIGIN = Origin("run-1", "x.csv", "e" * 64, "m" * 64, "ann", KEY)
 ROW = {"id": "M-77", "email": "ann@example.com", "email_ok": "Y", "email_at": "2024-01-01", "first_name": "Zoe"}
 
 
@@ -31,7 +31,7 @@ def told(outcome: str = "updated", reason: str | None = None, message: str = "",
         pl.lit(reason, pl.String).alias(Column.REASON),
         pl.lit(message).alias(Column.MESSAGE),
     )
-    return evidence(plan.items, settled, job, ORIGIN)
+    return evidence(plan.items, settled, job, ORIGIN, NOW)
 
 
 @given(st.lists(st.none() | st.text(), min_size=1))
