@@ -65,6 +65,8 @@ class Halving:
         self._open = rows = items
         for _ in range(SEARCHES):
             rows = self._left(self._search(rows))
+            if rows.is_empty():
+                return
         self._settle(rows, holds=False)
 
     def _search(self, rows: pl.DataFrame) -> pl.DataFrame:

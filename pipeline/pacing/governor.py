@@ -60,7 +60,8 @@ class Governor:
         """The items in their order, as many at once as are allowed by the time."""
         start = 0
         while start < items.height:
-            part = items.slice(start, self.rows)
+            whole = not start and (self.rows is None or self.rows >= items.height)
+            part = items if whole else items.slice(start, self.rows)
             with self._carrying(part.height):
                 yield part
             start += part.height

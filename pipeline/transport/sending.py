@@ -198,6 +198,8 @@ class Transport:
             request.extensions = {**request.extensions, "trace": watch.trace}
             try:
                 response = self.client.send(request, stream=True, auth=self.auth)
+                if response.is_closed:
+                    return response  # whole, and unpacked
                 pieces: list[bytes] = []
                 try:
                     for piece in response.iter_bytes():
