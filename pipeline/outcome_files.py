@@ -1,6 +1,7 @@
 """Writes outcomes.parquet and outcomes.csv by record number, though the outcomes come shard by shard.
 
-No more than a few hundred thousand of them are in memory at once: each shard's are put aside, then all are merged.
+As many as fit a part of the memory are kept; of more than that, each shard's are put aside, and then all are merged a
+stretch at a time.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 MERGED: Final = 300_000
 """Records that are merged at once."""
+KEPT_SHARE: Final = 4
+"""What is kept takes at most one part in so many of the run's memory: planning, which is over by then, took it all."""
 GROUP: Final = 2048
 """Rows that are found or passed over together when a stretch of records is looked for in a shard's outcomes."""
 
@@ -28,10 +31,10 @@ GROUP: Final = 2048
 class OutcomeFiles:
     """The two files of a run's outcomes. Both are whole or as they were."""
 
-    def __init__(self, folder: RunFolder, records: int, shards: int) -> None:
-        self._folder, self._records, self._shards = folder, records, shards
+    def __init__(self, folder: RunFolder, records: int, memory_bytes: int) -> None:
+        self._folder, self._records, self._room = folder, records, memory_bytes // KEPT_SHARE
         self._aside = folder.path / "outcomes.tmp"
-        self._only: pl.DataFrame | None = None
+        self._kept: list[pl.DataFrame] = []
         self._paths: list[Path] = []
 
     def __enter__(self) -> OutcomeFiles:
@@ -44,11 +47,15 @@ class OutcomeFiles:
 
     def add(self, outcomes: pl.DataFrame) -> None:
         """A shard's outcomes, sorted by record."""
-        if self._shards == 1:
-            self._only = outcomes
-            return
-        self._paths.append(self._aside / f"{len(self._paths):04d}.parquet")
-        self._folder.write_parquet(self._paths[-1], outcomes, row_group_size=GROUP)
+        self._kept.append(outcomes)
+        if self._paths or sum(frame.estimated_size() for frame in self._kept) > self._room:
+            self._put_aside()
+
+    def _put_aside(self) -> None:
+        for outcomes in self._kept:
+            self._paths.append(self._aside / f"{len(self._paths):04d}.parquet")
+            self._folder.write_parquet(self._paths[-1], outcomes, row_group_size=GROUP)
+        self._kept.clear()
 
     def write(self, flat: pl.Expr) -> None:
         """Writes both; `flat` is the CSV's text for the list of withheld parts."""
@@ -74,8 +81,10 @@ class OutcomeFiles:
 
     def _merged(self) -> Iterator[pl.DataFrame]:
         """All outcomes by record, a stretch at a time; at least one frame, if an empty one."""
-        if self._only is not None:
-            yield self._only
+        if not self._paths:
+            whole = pl.concat(self._kept).sort("record")
+            self._kept.clear()
+            yield from whole.iter_slices(MERGED) if whole.height else [whole]
             return
         for first in range(1, max(self._records, 1) + 1, MERGED):
             within = pl.col("record").is_between(first, first + MERGED - 1)

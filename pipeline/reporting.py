@@ -80,7 +80,7 @@ def write(run: Run, status: RunStatus | None, error: ConsentSyncError | None = N
     found = _gathering(run)
     batches = run.ledger.batches(run.folder.run_id)
     exceptional, retried = [], retried_by(run.folder)
-    with OutcomeFiles(run.folder, run.manifest.read, run.manifest.shards) as files:
+    with OutcomeFiles(run.folder, run.manifest.read, run.context.settings.memory_bytes) as files:
         for shard, (records, items) in enumerate(_shards(run)):
             settled = settle_items(items, batches, shard)
             outcomes = settle(records, settled, shard)

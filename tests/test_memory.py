@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import polars as pl
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,8 +18,6 @@ from tests.jobs import NOW
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import pytest
 
     from tests.delivery.world import World
 
@@ -59,11 +58,30 @@ def test_a_run_in_shards_comes_to_what_a_whole_one_comes_to(world: World, monkey
     assert (second.summary.rows.unchanged, second.summary.requests.sent) == (40, 1)
 
 
-def test_an_export_without_records_has_outcomes_without_rows(tmp_path: Path) -> None:
+OUTCOMES: Final = pl.Schema({"record": pl.Int64(), "withheld": pl.List(pl.String())})
+
+
+@pytest.mark.parametrize("memory_bytes", [0, 200, 1 << 30])
+def test_outcomes_are_the_same_whether_they_are_kept_or_put_aside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, memory_bytes: int
+) -> None:
+    """Sorted by record over all shards, where none, some and all of them fit the memory."""
+    monkeypatch.setattr(outcome_files, "MERGED", 4)
+    folder = RunFolder.create(tmp_path, "m", NOW)
+    with OutcomeFiles(folder, 9, memory_bytes) as files:
+        for shard in range(3):
+            files.add(pl.DataFrame({"record": [shard + 1, shard + 4, shard + 7], "withheld": [[]] * 3}, OUTCOMES))
+        files.write(pl.col("withheld").list.join(" "))
+    assert pl.read_parquet(folder.path / "outcomes.parquet").get_column("record").to_list() == list(range(1, 10))
+    assert pl.read_csv(folder.path / "outcomes.csv").get_column("record").to_list() == list(range(1, 10))
+
+
+@pytest.mark.parametrize("memory_bytes", [0, 1 << 30])
+def test_an_export_without_records_has_outcomes_without_rows(tmp_path: Path, memory_bytes: int) -> None:
     """The files are there all the same, with their columns."""
     folder = RunFolder.create(tmp_path, "m", NOW)
-    nothing = pl.DataFrame(schema={"record": pl.Int64, "withheld": pl.List(pl.String)})
-    with OutcomeFiles(folder, 0, 2) as files:
+    nothing = OUTCOMES.to_frame()
+    with OutcomeFiles(folder, 0, memory_bytes) as files:
         files.add(nothing)
         files.add(nothing)
         files.write(pl.col("withheld").list.join(" "))

@@ -73,7 +73,7 @@ def test_what_cannot_be_recorded_meanwhile_is_recorded_by_the_next_run(divided: 
 
 
 def test_a_shard_of_which_something_is_unknown_is_recorded_when_it_is_known(divided: World) -> None:
-    """A batch that stays unclear keeps its shard open; in the end each contact has one row, the unclear one in doubt."""
+    """A batch that stays unclear keeps its shard open; in the end each contact has one row, or is in doubt."""
     unclear = {"fault": "answer", "status": 200, "body": {"data": {"updateContacts": {"modifiedCount": 0}}}}
     divided.faults([unclear | {"key": key_of(7)}])
     mapping: Path = divided.mapping(batch_size=5, settle=0)

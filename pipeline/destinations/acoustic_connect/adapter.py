@@ -42,9 +42,11 @@ class AcousticConnect:
     def __init__(self, url: str, credentials: Mapping[str, str], options: Options) -> None:
         # Parsed once: there is a request for every hundred contacts.
         self.url, self.options, self.suspicion = httpx.URL(url), options, Suspicion()
-        self.headers = httpx.Headers(
-            {"content-type": "application/json", "x-api-key": credentials["api_key"], **options.extra_headers}
-        )
+        self.headers = {
+            "content-type": "application/json",
+            "x-api-key": credentials["api_key"],
+            **options.extra_headers,
+        }
 
     @property
     def limits(self) -> Limits:
