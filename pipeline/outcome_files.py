@@ -81,14 +81,13 @@ class OutcomeFiles:
 
     def _merged(self) -> Iterator[pl.DataFrame]:
         """All outcomes by record, a stretch at a time; at least one frame, if an empty one."""
-        if not self._paths:
-            whole = pl.concat(self._kept).sort("record")
-            self._kept.clear()
-            yield from whole.iter_slices(MERGED) if whole.height else [whole]
-            return
+        aside = pl.scan_parquet(self._paths) if self._paths else None
         for first in range(1, max(self._records, 1) + 1, MERGED):
             within = pl.col("record").is_between(first, first + MERGED - 1)
-            yield pl.scan_parquet(self._paths).filter(within).sort("record").collect()
+            if aside is not None:
+                yield aside.filter(within).sort("record").collect()
+            else:
+                yield pl.concat([frame.filter(within) for frame in self._kept]).sort("record")
 
 
 def noted(outcomes: pl.DataFrame, kinds: Sequence[str]) -> pl.DataFrame:
