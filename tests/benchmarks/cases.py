@@ -21,6 +21,7 @@ SETTLED: Final = (0, 3)
 class Course:
     """What every contestant is given."""
 
+    records: int
     export: Path
     changed_export: Path
     """The export of the next night: half a percent has changed."""
@@ -52,6 +53,8 @@ class Case:
     most: int | None = None
     """It is not measured with more records: it would take all of the memory, or an hour."""
     needs_peers: bool = False
+    says_seconds: bool = False
+    """It measures a part of itself, and says what that took."""
 
 
 def _product(command: str, course: Course, export: Path, home: str) -> list[str]:
@@ -109,6 +112,15 @@ CASES: Final = (
         sends=False,
         exit_codes=SETTLED,
         most=MILLION,
+    ),
+    Case(
+        "product-addresses",
+        "addresses",
+        "product",
+        lambda c: python(f"{PACKAGE}.addresses", str(c.records)),
+        sends=False,
+        most=MILLION,
+        says_seconds=True,
     ),
 )
 

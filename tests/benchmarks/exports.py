@@ -82,7 +82,8 @@ LAST_NAMES: Final = (
     '"Reed, Jr."',
 )
 MAILBOX_NAMES: Final = ("ann", "bob", "cy", "dee", "eve", "flo", "gus", "hal", "ida", "jon", "kim", "lee", "mia", "ned")
-PHONE_SHAPES: Final = ("({}) 555-{}", "{}-555-{}", "{}.555.{}", "{}555{}", "+1 {} 555 {}")
+NATIONAL_SHAPES: Final = ("({}) 555-{}", "{}-555-{}", "{}.555.{}", "{}555{}")
+PHONE_SHAPES: Final = (*NATIONAL_SHAPES, "+1 {} 555 {}")
 
 
 def cached_export(records: int, *, night: int = 0) -> Path:
@@ -136,6 +137,13 @@ def lines(first: int, count: int, areas: list[str], *, night: int = 0) -> pl.Dat
     return frame.select(pl.when(is_short).then(short).otherwise(whole).alias("line"))
 
 
+def addresses(contacts: int) -> tuple[pl.Series, pl.Series]:
+    """Phone numbers and e-mail addresses, each there once: as in the exports, but none broken and all national."""
+    contact = pl.int_range(1, contacts + 1, dtype=pl.Int64, eager=True).alias("contact").to_frame()
+    made = contact.with_columns(kind=pl.lit(SHORT)).select(phone=_mobile(_areas(), NATIONAL_SHAPES), email=_email())
+    return made["phone"], made["email"]
+
+
 def _mixed(column: str, salt: int) -> pl.Expr:
     """A number of 24 bits that follows from the column's; polars' own hash differs between versions."""
     return (pl.col(column) * 2_654_435_761 + salt * 974_711_993) % 2**32 // 2**8
@@ -151,17 +159,15 @@ def _email() -> pl.Expr:
     return pl.format("{}.{}@{}", name, pl.col("contact"), domain_name)
 
 
-def _mobile(areas: list[str]) -> pl.Expr:
+def _mobile(areas: list[str], shapes: tuple[str, ...] = PHONE_SHAPES) -> pl.Expr:
     """Valid national numbers with punctuation, each once in 3.8 million contacts; the broken ones lack three digits."""
     number = pl.col("contact") * STRIDE % (len(areas) * LINES_PER_AREA)
     area = _picked(tuple(areas), number // LINES_PER_AREA)
     line = (number % LINES_PER_AREA).cast(pl.String).str.zfill(4)
     is_broken = pl.col("kind") < BROKEN_PHONE
     line = pl.when(is_broken).then(line.str.head(1)).otherwise(line)
-    shape = _mixed("contact", 9) % len(PHONE_SHAPES)
-    return pl.coalesce(
-        pl.when(shape == index).then(pl.format(form, area, line)) for index, form in enumerate(PHONE_SHAPES)
-    )
+    shape = _mixed("contact", 9) % len(shapes)
+    return pl.coalesce(pl.when(shape == index).then(pl.format(form, area, line)) for index, form in enumerate(shapes))
 
 
 def _email_consent() -> tuple[pl.Expr, pl.Expr]:

@@ -8,8 +8,8 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,17 +17,21 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 ROOT: Final = Path(__file__).parents[2]
+LOOK_SECONDS: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What a process took from start to exit. The kernel's own account: nothing is sampled."""
+    """What a process took from start to exit, by the kernel's account, with those that it started and waited for."""
 
     wall_seconds: float
     user_seconds: float
     system_seconds: float
     peak_bytes: int
-    """Resident memory; at least that of the process which starts it, so that one imports nothing large."""
+    """Resident memory: the most of a single process, or what was seen of all of them together, whichever is more.
+
+    At least that of the process which starts it, so that one imports nothing large.
+    """
     exit_code: int
     """Negative: the signal that ended it."""
 
@@ -44,8 +48,44 @@ def run(command: Sequence[str], output: Path, limit_seconds: float, settings: Ma
         process = subprocess.Popen(  # noqa: S603 - the commands of this package's cases
             command, stdout=said, stderr=complained, cwd=ROOT, env={**os.environ, **(settings or {})}
         )
-        usage = _reap(process, limit_seconds)
-    return _used(process, usage, time.perf_counter() - begun)
+        with _seen(process.pid) as together:
+            usage = _reap(process, limit_seconds)
+    used = _used(process, usage, time.perf_counter() - begun)
+    return replace(used, peak_bytes=max(used.peak_bytes, *together))
+
+
+@contextmanager
+def _seen(root: int) -> Iterator[list[int]]:
+    """What a process and its descendants are seen to hold together, in bytes, from time to time."""
+    together, ended = [0], threading.Event()
+
+    def look() -> None:
+        while not ended.wait(LOOK_SECONDS):
+            if len(pids := list(_tree(root))) > 1:  # the kernel counts one by itself, and misses no moment
+                together[0] = max(together[0], sum(map(_resident_bytes, pids)))
+
+    thread = threading.Thread(target=look, daemon=True)
+    thread.start()
+    try:
+        yield together
+    finally:
+        ended.set()
+        thread.join()
+
+
+def _tree(pid: int) -> Iterator[int]:
+    yield pid
+    for path in Path(f"/proc/{pid}/task").glob("*/children"):
+        with suppress(OSError):
+            for child in path.read_text().split():
+                yield from _tree(int(child))
+
+
+def _resident_bytes(pid: int) -> int:
+    try:
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:  # it has ended
+        return 0
 
 
 @contextmanager

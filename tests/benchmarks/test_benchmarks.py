@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -86,6 +87,27 @@ def test_a_process_is_killed_at_its_limit(tmp_path: Path) -> None:
     """A contestant that hangs ends with a signal, and its figure is none."""
     usage = run(python("asyncio"), tmp_path / "said", limit_seconds=0.0)
     assert usage.exit_code < 0
+
+
+def test_the_memory_of_processes_that_it_starts_counts(tmp_path: Path) -> None:
+    """Two children of 60 MB each, which live until both are there and were looked at, are more than the largest."""
+    child = "import sys; b = bytearray(60 << 20); print(flush=True); sys.stdin.read()"
+    parent = (
+        "import subprocess as s, sys, time\n"
+        f"two = [s.Popen([sys.executable, '-c', {child!r}], stdin=s.PIPE, stdout=s.PIPE) for _ in range(2)]\n"
+        "[one.stdout.readline() for one in two]\n"
+        "time.sleep(2)\n"
+        "[one.communicate() for one in two]\n"
+    )
+    usage = run([sys.executable, "-c", parent], tmp_path / "said", limit_seconds=60)
+    assert (usage.exit_code, usage.peak_bytes > 120 << 20) == (0, True)
+
+
+def test_addresses_are_distinct_and_national() -> None:
+    """What is measured of normalising is the dearest case: no two alike, no country given."""
+    phones, emails = exports.addresses(2_000)
+    assert (phones.n_unique(), emails.n_unique()) == (2_000, 2_000)
+    assert not phones.str.contains("+", literal=True).any()
 
 
 def test_the_product_is_compared_with_the_floor() -> None:
