@@ -43,11 +43,19 @@ def _kill_when(pattern: str) -> None:
 
 
 def _run(
-    arguments: list[str], folder: str, environment: dict[str, str], largest: int | None, killed_when: str | None
+    arguments: list[str],
+    folder: str,
+    environment: dict[str, str],
+    largest: int | None,
+    killed_when: str | None,
+    planned: int | None,
 ) -> None:
     """What the child does: the command line with its own streams, environment and folder."""
+    from pipeline import memory
     from pipeline.cli import main
 
+    if planned is not None:
+        vars(memory)["PLANNED_BYTES_PER_BYTE"] = planned
     if killed_when is not None:
         _kill_when(killed_when)
 
@@ -111,15 +119,17 @@ def start(
     *arguments: str,
     largest: int | None = None,
     killed_when: str | None = None,
+    planned: int | None = None,
 ) -> Child:
     """Starts the command line in `folder`. `largest`: bytes that a file may have, as on a disk that is full.
 
-    `killed_when`: it is killed as soon as a file appears, or is written anew, whose path fits this pattern.
+    `killed_when`: it is killed as soon as a file appears, or is written anew, whose path fits this pattern. `planned`:
+    bytes that planning a byte of an export is taken to need, so that a small one is divided.
     """
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(list(PRELOADED))
     folder.mkdir(exist_ok=True)
-    given = (list(arguments), str(folder), dict(environment), largest, killed_when)
+    given = (list(arguments), str(folder), dict(environment), largest, killed_when, planned)
     process = context.Process(target=_run, args=given)
     process.start()
     return Child(process, folder)

@@ -93,6 +93,8 @@ class Target(Trial):
     expected: End = End({}, [], 0)
     more: tuple[str, ...] = ()
     """Options of `sync`."""
+    dearness: int | None = None
+    """Bytes that planning a byte of the export is taken to need: how often it is divided."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -113,7 +115,14 @@ class Target(Trial):
         """A command in a process of its own in this home."""
         pattern = None if when is None else f"{self.home}/{when}"
         home = ("--home", str(self.home))
-        return start(self.path / "process", self.sandbox.environment, *arguments, *home, killed_when=pattern)
+        return start(
+            self.path / "process",
+            self.sandbox.environment,
+            *arguments,
+            *home,
+            killed_when=pattern,
+            planned=self.dearness,
+        )
 
     def begin(self, when: str | None = None) -> Child:
         """`sync`, or `resume` if there is a run."""
