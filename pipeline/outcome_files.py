@@ -7,6 +7,7 @@ stretch at a time.
 from __future__ import annotations
 
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
@@ -66,14 +67,15 @@ class OutcomeFiles:
         with storing(parquet):
             for path in (whole, text):
                 path.touch(mode=FILE_MODE)
-            with text.open("wb") as lines, whole.open("wb") as file:
+            with text.open("wb") as lines, whole.open("wb") as file, ThreadPoolExecutor(1) as beside:
                 writer: pq.ParquetWriter | None = None
                 for outcomes in self._merged():
                     table = outcomes.to_arrow(compat_level=pl.CompatLevel.oldest())
                     writer = writer or pq.ParquetWriter(file, table.schema, compression="zstd", compression_level=1)
-                    writer.write_table(table)
+                    written = beside.submit(writer.write_table, table)
                     shown = outcomes.with_columns(flat.replace("", None).alias("withheld"))
                     shown.write_csv(lines, include_header=lines.tell() == 0)
+                    written.result()
                 if writer is not None:
                     writer.close()
             whole.replace(parquet)

@@ -64,13 +64,15 @@ def write(run: Run, outcomes: pl.DataFrame) -> None:
         pl.col("outcome").is_in([str(Outcome.CREATED), str(Outcome.UPDATED), str(Outcome.UNCHANGED)])
         & (pl.col("withheld").list.len() > 0)
     ).with_columns(flat(pl.col("withheld")).alias("reason"))
-    for name, chosen in {"rejects.csv": pl.concat([undelivered, folded]), "withheld.csv": partly}.items():
+    rejected = pl.concat([undelivered, folded])
+    looked_for = pl.concat([frame.get_column("record") for frame in (rejected, partly)])
+    rows = source_rows(run.folder, run.manifest.shards, looked_for)
+    for name, chosen in {"rejects.csv": rejected, "withheld.csv": partly}.items():
         added = chosen.select(
             pl.col("record").alias(Column.RECORD),
             pl.col("record").alias("_record"),
             *(pl.col(column).alias(new) for new, column in reasons.items()),
         )
-        rows = source_rows(run.folder, run.manifest.shards, added.get_column(Column.RECORD))
         whole = rows.join(added, on=Column.RECORD, how="inner").sort(Column.RECORD)
         own = [column for column in whole.columns if column not in (Column.RECORD, Column.LINE, *REJECT_COLUMNS)]
         blanks = pl.col(pl.String).replace("", None)
