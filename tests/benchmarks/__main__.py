@@ -89,7 +89,8 @@ def _round(cases: Sequence[Case], exports: Exports, interpreter: Path, limit_sec
         for case in cases:
             _say(case.name)
             load = os.getloadavg()[0]
-            with serving(python(f"{PACKAGE}.sink")) as sink:
+            held = ["--holds", str(Path(work) / "home")] if case.holds else []
+            with serving(python(f"{PACKAGE}.sink", *held)) as sink:
                 course = Course(exports.records, exports.tonight, exports.next_night, sink.url, Path(work), interpreter)
                 output = Path(work) / f"{case.name}.json"
                 settings = {"ACOUSTIC_CONNECT_URL": sink.url, "ACOUSTIC_CONNECT_API_KEY": "benchmark"}

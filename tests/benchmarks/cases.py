@@ -53,6 +53,8 @@ class Case:
     most: int | None = None
     """It is not measured with more records: it would take all of the memory, or an hour."""
     needs_peers: bool = False
+    holds: bool = False
+    """Whether the sink has what was sent before, and shows it."""
     says_seconds: bool = False
     """It measures a part of itself, and says what that took."""
 
@@ -112,6 +114,7 @@ CASES: Final = (
         sends=False,
         exit_codes=SETTLED,
         most=MILLION,
+        holds=True,
     ),
     Case(
         "product-addresses",

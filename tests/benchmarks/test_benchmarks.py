@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from dataclasses import replace
@@ -81,6 +82,25 @@ def test_contestants_deliver_what_they_say(contestant: object, export: Path, tmp
     assert f'{{"rows": {sink.said["rows"]}}}' == output.read_text().strip()
     assert sink.said["mutations"] == -(-sink.said["rows"] // floor.BATCH_SIZE)
     assert sink.said["rows"] > RECORDS * 0.95
+
+
+def test_a_sink_that_holds_contacts_shows_what_was_sent(export: Path, tmp_path: Path) -> None:
+    """An audit finds what was sent, but for opt-outs that were withheld with a broken number; without it, nobody."""
+    home, said = tmp_path / "home", tmp_path / "said.json"
+    found = {}
+    for command, held in (("sync", []), ("verify", ["--holds", str(home)]), ("verify", [])):
+        with serving(python(f"{cases.PACKAGE}.sink", *held)) as sink:
+            settings = {"ACOUSTIC_CONNECT_URL": sink.url, "ACOUSTIC_CONNECT_API_KEY": "benchmark"}
+            options = ("--export", str(export), "--home", str(home), "--json")
+            usage = run(python("pipeline", command, str(cases.MAPPING), *options), said, 60, settings)
+        assert usage.exit_code in cases.SETTLED, said.with_suffix(".err").read_text()
+        found[command, bool(held)] = json.loads(said.read_text())
+    sent = found["sync", False]["rows"]["updated"]
+    whole, nobody = found["verify", True], found["verify", False]
+    withheld = found["sync", False]["withheld"]["phone_not_e164"]
+    assert (whole["missing"], set(whole["differences"])) == (0, {"SMS"})
+    assert 0 < whole["differ"] < withheld
+    assert nobody["missing"] == sent
 
 
 def test_a_process_is_killed_at_its_limit(tmp_path: Path) -> None:
