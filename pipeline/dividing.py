@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -11,6 +12,7 @@ from pipeline.state import bucket_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from types import TracebackType
 
     from pipeline.run_folder import RunFolder
     from pipeline.shard_limit import ShardLimit
@@ -21,7 +23,7 @@ GATHERED: Final = 400_000
 
 @dataclass(slots=True)
 class Divider:
-    """Takes records as they are read. `identity`: the expression by which they are divided."""
+    """Takes records as they are read, and writes them while more are read. `identity`: what they are divided by."""
 
     folder: RunFolder
     shards: int
@@ -29,23 +31,46 @@ class Divider:
     limit: ShardLimit
     _waiting: list[pl.DataFrame] = field(default_factory=list)
     _files: int = 0
+    _written: Future[None] | None = None
+    _pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="divide"))
+
+    def __enter__(self) -> Divider:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._pool.shutdown()
 
     def take(self, records: pl.DataFrame) -> None:
-        """The next records of the export. Raises where a shard has no room for them."""
+        """The next records of the export. Raises where a shard has no room for these, or for earlier ones."""
         self._waiting.append(records)
         if self.shards == 1 or sum(rows.height for rows in self._waiting) >= GATHERED:
-            self.end()
+            self._write()
 
     def end(self) -> None:
-        """Writes what waits, as the next file of each shard that has some of it."""
-        if not self._waiting:
-            return
+        """All records are taken; returns when all are written. Raises as `take` does."""
+        if self._waiting:
+            self._write()
+        self._settle()
+
+    def _write(self) -> None:
+        """Writes what waits, as the next file of each shard that has some of it, after what is being written."""
         records = pl.concat(self._waiting)
         self._waiting.clear()
+        self._settle()
+        self._written = self._pool.submit(self._divide, records, f"{self._files:05d}.parquet")
+        self._files += 1
+
+    def _settle(self) -> None:
+        if self._written is not None:
+            self._written.result()
+        self._written = None
+
+    def _divide(self, records: pl.DataFrame, name: str) -> None:
         for shard, rows in by_shard(records, self.identity, self.shards):
             self.limit.take(shard, rows.height)
-            self.folder.write_parquet(self.folder.source(shard) / f"{self._files:05d}.parquet", rows)
-        self._files += 1
+            self.folder.write_parquet(self.folder.source(shard) / name, rows)
 
 
 def by_shard(records: pl.DataFrame, identity: pl.Expr, shards: int) -> Iterable[tuple[int, pl.DataFrame]]:

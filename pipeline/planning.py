@@ -116,14 +116,14 @@ def _read(draft: Draft, context: Context) -> int:
     malformed: list[pl.DataFrame] = []
     read = 0
     limit = ShardLimit(draft.origin.path, context.settings.consent_sync_max_shard_records)
-    divider = Divider(draft.folder, draft.shards, identity_of(draft.job), limit)
-    for chunk in draft.export.chunks() if draft.export else ():
-        context.check_stop()
-        read += chunk.records.height + chunk.malformed.height
-        malformed.append(chunk.malformed)
-        divider.take(chunk.records)
-        context.progress("read", read, None)
-    divider.end()
+    with Divider(draft.folder, draft.shards, identity_of(draft.job), limit) as divider:
+        for chunk in draft.export.chunks() if draft.export else ():
+            context.check_stop()
+            read += chunk.records.height + chunk.malformed.height
+            malformed.append(chunk.malformed)
+            divider.take(chunk.records)
+            context.progress("read", read, None)
+        divider.end()
     apart = pl.concat(malformed) if malformed else None
     if apart is not None and not apart.is_empty():
         draft.folder.write_parquet(draft.folder.path / "source" / MALFORMED, apart)
