@@ -34,7 +34,7 @@ class Recording:
         self._state = State(run.context.home, run.job.destination, run.job.account)
         self._extent = run.ledger.permitted(run.folder.run_id)
         self._evidence = Recorder(run, run.context.clock)
-        self._open: dict[int, set[int]] | None = None
+        self._open = self._left() if run.manifest.shards > 1 else {}
         self._recorded: dict[int, Future[pl.DataFrame]] = {}
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="record")
 
@@ -51,10 +51,8 @@ class Recording:
         """A batch of a run that is being delivered is settled; its shard is recorded when it was the last of it."""
         shard, batch = settlement.key
         # What is unknown may be asked for again; the only shard ends with the run.
-        if self._run.manifest.shards == 1 or any(e.unknown for e in settlement.delivery.exceptional):
+        if shard not in self._open or any(e.unknown for e in settlement.delivery.exceptional):
             return
-        if self._open is None:
-            self._open = self._left()
         self._open[shard].discard(batch)
         if not self._open[shard]:
             self._begin(shard)
