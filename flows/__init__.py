@@ -9,6 +9,7 @@ ending         what a run came to, as a Prefect state
 artifact       the same as pages and tables
 alerts         events for operators, and how they are sent on
 progress       how far it is, as a progress artifact
+course         how far that is, over all steps
 reach kept     a Prefect that does not answer: what is done without it
 secret_blocks  credentials from Prefect's Secret blocks
 reaper         runs whose process is gone

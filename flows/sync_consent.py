@@ -8,6 +8,7 @@ if __name__ == "__main__":
     main()
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from flows.approval import Decision
 from flows.carrying_out import Approver, carry_out
 from flows.ending import Ending, error_of, state_of
 from flows.kept import keep
-from flows.progress import reported
+from flows.progress import Reporter, reported
 from flows.reach import Telling
 from flows.request import SyncRequest
 from flows.tasks import as_task, told
@@ -50,16 +51,19 @@ def run_name() -> str:
 def sync_consent(request: SyncRequest) -> State[Any]:
     """Plans an export's consents and attributes, sends them, and accounts for every record."""
     telling = Telling()
-    ending = _ending(request, telling)
+    with reported() as progress:
+        ending = _ending(request, telling, progress)
+        cancelling = isinstance(error_of(ending), Interrupted) and _is_cancelling(telling)
+        state = state_of(ending, request.failure, cancelling=cancelling)
+        telling(partial(progress.end, f"{state.name}. {state.message}", whole=state.is_completed()))
     if isinstance(ending, Result):
         artifact.show(ending, telling)
     elif isinstance(ending, Drift):
         artifact.show_audit(ending, Path(request.mapping), telling)
-    cancelling = isinstance(error_of(ending), Interrupted) and _is_cancelling(telling)
-    return keep(state_of(ending, request.failure, cancelling=cancelling))
+    return keep(state)
 
 
-def _ending(request: SyncRequest, telling: Telling) -> Ending:
+def _ending(request: SyncRequest, telling: Telling, progress: Reporter) -> Ending:
     """What the run came to; it raises nothing, because Prefect keeps the text of what a flow raises."""
     # The handlers stand in for Prefect's, which would raise in the middle of a step: a stop is an event that the
     # sending threads see, the batches in flight are settled, and the run ends with the command that goes on.
@@ -70,11 +74,10 @@ def _ending(request: SyncRequest, telling: Telling) -> Ending:
             pulse.beating(home, name, runtime.flow_run.run_count) as alive,
             stopping() as stop,
             limited(stop, settings.consent_sync_time_limit_minutes),
-            reported() as progress,
         ):
-            world = {"stop": stop, "progress": progress, "perform": as_task, "announce": alive.carries_out}
-            context = Context.of(settings, **world)
-            asker = Asker(request, context, telling) if runtime.deployment.id else None
+            world = {"stop": stop, "progress": progress, "perform": progress.performing(as_task)}
+            context = Context.of(settings, announce=alive.carries_out, **world)
+            asker = Asker(request, context, telling, progress) if runtime.deployment.id else None
             try:
                 ending: Ending = carry_out(request, context, asker, alive.interrupted)
             except Exception as error:  # noqa: BLE001 - as below
@@ -89,8 +92,8 @@ def _ending(request: SyncRequest, telling: Telling) -> Ending:
 class Asker(Approver):
     """Asks the operators, by suspending the flow run. Only a deployment's run can be gone on with by a worker."""
 
-    def __init__(self, request: SyncRequest, context: Context, telling: Telling) -> None:
-        self._request, self._context, self._telling = request, context, telling
+    def __init__(self, request: SyncRequest, context: Context, telling: Telling, progress: Reporter) -> None:
+        self._request, self._context, self._telling, self._progress = request, context, telling, progress
         self._hours = request.approval_hours
 
     def waiting(self) -> str | None:
@@ -101,6 +104,7 @@ class Asker(Approver):
         """Shows the plan, and suspends."""
         artifact.show(result, self._telling)
         alerts.of_waiting(self._request, result, self._context, self._telling)
+        self._telling(partial(self._progress.end, "the plan waits for an approval", whole=False))
         until = f"{datetime.now(UTC) + timedelta(hours=self._hours):%Y-%m-%d %H:%M} UTC"
         return approval.ask(result.summary.run_id, self._context, artifact.brief(result, until), self._hours)
 
