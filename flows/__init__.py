@@ -11,9 +11,12 @@ alerts         events for operators, and how they are sent on
 progress       how far it is, as a progress artifact
 course         how far that is, over all steps
 reach kept     a Prefect that does not answer: what is done without it
+outlet         what it prints when nobody reads it
 secret_blocks  credentials from Prefect's Secret blocks
 reaper         runs whose process is gone
 service pool   Prefect's server, a work pool and a worker on this machine
+tether         a child that ends with its parent, even if that is killed
+neighbours     who holds a port; what an earlier service left behind
 local          `python -m flows.sync_consent`: the flow without a Prefect server
 temporary_api  Prefect's API inside this process
 demo           `python -m flows.demo`: the flow against the sandbox

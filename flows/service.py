@@ -1,7 +1,8 @@
 """Prefect's server, a work pool and one worker on this machine, for as long as this process runs.
 
 The processes are children of this one, in sessions of their own: Ctrl-C reaches this process alone, which lets the runs
-that are under way come to their end first. It ends its own children and nothing else.
+that are under way come to their end first. It ends its own children and nothing else. Should it be killed, the kernel
+ends them, and what is left all the same is ended by the next service.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Final
 
 import httpx
 
+from flows import neighbours
 from pipeline.errors import StorageError
 from pipeline.run_folder import FOLDER_MODE, storing
 
@@ -65,6 +67,8 @@ class Service:
     """How often somebody asked it to end."""
     woken: threading.Event = field(default_factory=threading.Event)
     children: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    reaped: float = 0.0
+    """When it last looked for runs whose process is gone, by the clock that never goes back."""
 
     @property
     def url(self) -> str:
@@ -78,9 +82,14 @@ class Service:
 
     def run(self) -> int:
         """Serves until it is asked to end; returns the exit code."""
-        self._require_free()
         self.folder.mkdir(parents=True, exist_ok=True, mode=FOLDER_MODE)
-        self._drain_request.unlink(missing_ok=True)
+        with neighbours.alone(self.folder):
+            neighbours.end_what_was_left(self.folder, self.say)
+            neighbours.require_free(self.port)
+            self._drain_request.unlink(missing_ok=True)
+            return self._serve()
+
+    def _serve(self) -> int:
         try:
             self._start("server", "server", "start", "--host", "127.0.0.1", "--port", str(self.port))
             self._await_server()
@@ -102,22 +111,18 @@ class Service:
     def _drain_request(self) -> Path:
         return self.folder / DRAIN
 
-    def _require_free(self) -> None:
-        with suppress(httpx.HTTPError):
-            httpx.get(f"{self.url}/health", timeout=2)
-            raise StorageError(f"something answers on port {self.port} already; end it, or choose PREFECT_PORT=...")
-
     def _start(self, name: str, *command: str) -> None:
         log = self.folder / f"{name}.log"
         with storing(log), log.open("ab") as output:
             self.children[name] = subprocess.Popen(  # noqa: S603 - our own command
-                [sys.executable, "-m", "prefect", *command],
+                [sys.executable, "-m", "flows.tether", str(os.getpid()), sys.executable, "-m", "prefect", *command],
                 cwd=PROJECT,
                 env=os.environ | environment(self.home, self.url),
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+        neighbours.note(self.folder, {name: child.pid for name, child in self.children.items()})
         self.say(f"{name}: process {self.children[name].pid}, log {log}")
 
     def _await_server(self) -> None:
@@ -137,7 +142,12 @@ class Service:
         if pool.open_for_runs(POOL):
             deploy(self.home, self.url)
 
+    def _reap_now_and_then(self) -> None:
+        if time.monotonic() - self.reaped > REAP_SECONDS:
+            self._reap()
+
     def _reap(self) -> None:
+        self.reaped = time.monotonic()
         from flows import alerts, reaper
         from flows.reach import UNREACHED, Telling
         from pipeline.context import Context
@@ -150,7 +160,6 @@ class Service:
 
     def _watch(self) -> int:
         """Until somebody asks it to end, or a child ends by itself."""
-        reaped = time.monotonic()
         while not self.asked:
             self.woken.wait(LOOK_SECONDS)
             if self.children["server"].poll() is not None:
@@ -167,9 +176,7 @@ class Service:
                 self._drain(lambda: bool(self.asked))
                 self._drain_request.unlink(missing_ok=True)
                 self.say("drained: the worker has ended, and no run is under way")
-            if time.monotonic() - reaped > REAP_SECONDS:
-                self._reap()
-                reaped = time.monotonic()
+            self._reap_now_and_then()
         self._drain(lambda: self.asked > 2)
         return 0
 
@@ -189,6 +196,7 @@ class Service:
                     cancelled = True
                 self.woken.clear()
                 self.woken.wait(LOOK_SECONDS)
+                self._reap_now_and_then()
         self._end("worker")
 
     def _end(self, name: str) -> None:

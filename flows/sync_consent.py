@@ -21,6 +21,7 @@ from flows.approval import Decision
 from flows.carrying_out import Approver, carry_out
 from flows.ending import Ending, error_of, state_of
 from flows.kept import keep
+from flows.outlet import keep_talking
 from flows.progress import Reporter, reported
 from flows.reach import Telling
 from flows.request import SyncRequest
@@ -50,6 +51,7 @@ def run_name() -> str:
 @flow(name="sync-consent", flow_run_name=run_name, persist_result=False, retries=0)
 def sync_consent(request: SyncRequest) -> State[Any]:
     """Plans an export's consents and attributes, sends them, and accounts for every record."""
+    keep_talking()
     telling = Telling()
     with reported() as progress:
         ending = _ending(request, telling, progress)

@@ -10,8 +10,8 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -126,7 +126,7 @@ def until(true: Callable[[], Any], what: str, seconds: float = 120) -> Any:
 
 
 @contextmanager
-def operated(path: Path, sandbox: Sandbox, database: Path) -> Iterator[Operations]:
+def operated(path: Path, sandbox: Sandbox, database: Path, **settings: str) -> Iterator[Operations]:
     """The service under a home of its own, on a free port, ended by Ctrl-C."""
     home = path / "home"
     (home / "prefect-server").mkdir(parents=True)
@@ -135,7 +135,20 @@ def operated(path: Path, sandbox: Sandbox, database: Path) -> Iterator[Operation
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
     environment |= {"CONSENT_SYNC_HOME": str(home), "PREFECT_PORT": str(port), "PYTHONPATH": str(PROJECT)}
     environment |= {"PREFECT_WORKER_QUERY_SECONDS": "0.5", **sandbox.environment}
-    environment |= {"PREFECT_SERVER_SERVICES_SCHEDULER_LOOP_SECONDS": "5"}
+    environment |= {"PREFECT_SERVER_SERVICES_SCHEDULER_LOOP_SECONDS": "5", **settings}
+    with _served(environment) as (process, said):
+        yield Operations(process, f"http://127.0.0.1:{port}", home, path, sandbox, said, environment)
+
+
+@contextmanager
+def served_again(operations: Operations) -> Iterator[Operations]:
+    """The service once more, after its process was killed: the same home, the same port."""
+    with _served(operations.environment) as (process, said):
+        yield replace(operations, process=process, said=said)
+
+
+@contextmanager
+def _served(environment: dict[str, str]) -> Iterator[tuple[subprocess.Popen[str], list[str]]]:
     process = subprocess.Popen(
         [sys.executable, "-m", "flows", "up"],
         cwd=PROJECT,
@@ -152,11 +165,13 @@ def operated(path: Path, sandbox: Sandbox, database: Path) -> Iterator[Operation
     try:
         until(lambda: any(line.startswith("ready") for line in said) or process.poll() is not None, "the service", 180)
         assert process.poll() is None, "".join(said)
-        yield Operations(process, f"http://127.0.0.1:{port}", home, path, sandbox, said, environment)
+        yield process, said
     finally:
-        for _ in range(3):
+        for _ in range(3):  # once, it waits for runs; twice, it cancels them; three times, it waits for nobody
             if process.poll() is None:
                 process.send_signal(signal.SIGINT)
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(20)
         process.wait(60)
         lines.join(10)
         process.stdout.close()
