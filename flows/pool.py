@@ -60,19 +60,18 @@ def cancel(runs: Iterable[FlowRun]) -> None:
 
 
 def due() -> dict[str, datetime | None]:
-    """Deployment with a schedule -> since when a scheduled run of it should have begun; None: none should."""
+    """Deployment -> since when a scheduled run of it should have begun; None: none should."""
     now = datetime.now(UTC)
     chosen = FlowRunFilter(
         state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.SCHEDULED])),
         expected_start_time=FlowRunFilterExpectedStartTime.model_validate({"before_": now}),
     )
     with get_client(sync_client=True) as client:
-        scheduled = [d for d in client.read_deployments() if any(s.active for s in d.schedules)]
         late: dict[object, datetime] = {}
-        for run in client.read_flow_runs(flow_run_filter=chosen) if scheduled else ():
+        for run in client.read_flow_runs(flow_run_filter=chosen):
             if run.auto_scheduled and run.expected_start_time is not None:
                 late[run.deployment_id] = min(run.expected_start_time, late.get(run.deployment_id, now))
-        return {d.name: late.get(d.id) for d in scheduled}
+        return {d.name: late.get(d.id) for d in client.read_deployments()}
 
 
 def deployments() -> list[str]:

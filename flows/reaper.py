@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 from uuid import UUID
 
+from pydantic import ValidationError
+
 from pipeline import pulse, run
 from pipeline.context import Context
 from pipeline.errors import ConsentSyncError
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
     from prefect.client.schemas.objects import FlowRun, State
 
+    from flows.request import SyncRequest
+    from pipeline.carried_out import Result
     from pipeline.pulse import Beat
 
 FLOW: Final = "sync-consent"
@@ -33,11 +37,13 @@ TO_BEGIN: Final = timedelta(minutes=2)
 
 REMEMBERED: Final = timedelta(days=30)
 """How long a killed run can be tried again and goes on from where it was."""
+GONE: Final = "its process "
+"""How the message begins of a run that was given a state here."""
 LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 def reap(home: Path, *, now: datetime | None = None) -> list[str]:
-    """Ends the runs of this machine that are dead; returns a line for each."""
+    """Ends the runs of this machine that are dead, and tells operators of them; returns a line for each."""
     from prefect.client.orchestration import get_client
 
     at = now or datetime.now(UTC)
@@ -50,6 +56,8 @@ def reap(home: Path, *, now: datetime | None = None) -> list[str]:
                 said.append(_end(client, found, beat, home))
             elif (beat is not None or not pulse.known(home, str(found.id))) and _never_began(found, at):
                 said.append(_end(client, found, None, home))
+        killed = [beat for beat in stopped.values() if not beat.ended]
+        said += [_end(client, found, stopped[str(found.id)], home) for found in _crashed(client, killed)]
     pulse.clear(home, at - REMEMBERED)
     return said
 
@@ -64,6 +72,24 @@ def _open_runs(client: SyncPrefectClient) -> Iterable[FlowRun]:
         flow_filter=FlowFilter(name=FlowFilterName(any_=[FLOW])),
         flow_run_filter=FlowRunFilter(state=FlowRunFilterState(type=StateTypes(any_=types))),
     )
+
+
+def _crashed(client: SyncPrefectClient, killed: Iterable[Beat]) -> Iterable[FlowRun]:
+    """Runs that a worker saw die: it says that they are Crashed, and not how far they came."""
+    from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
+
+    attempts = {UUID(beat.name): beat.attempt for beat in killed}
+    if not attempts:
+        return ()
+    chosen = FlowRunFilter(id=FlowRunFilterId(any_=list(attempts)))
+    return [
+        found
+        for found in client.read_flow_runs(flow_run_filter=chosen)
+        if found.state is not None
+        and found.state.is_crashed()
+        and found.run_count <= attempts[found.id]
+        and not (found.state.message or "").startswith(GONE)
+    ]
 
 
 def _pending(found: FlowRun) -> bool:
@@ -82,37 +108,63 @@ def _never_began(found: FlowRun, now: datetime) -> bool:
 
 
 def _end(client: SyncPrefectClient, found: FlowRun, beat: Beat | None, home: Path) -> str:
-    state = _state(found, beat, home)
+    from flows import alerts
+    from flows.reach import Telling
+
+    context, request = Context(Settings.load(), home), _request_of(found)
+    came_to, said = _ledger_of(beat, context)
+    if came_to is not None:
+        state = _heard_of(came_to, request)
+        alerts.of_ending(request, came_to, context, Telling())
+    else:
+        state = _dead(found)(message=said)
+        if state.is_crashed():
+            alerts.of_crash(request, said, context, Telling())
     client.set_flow_run_state(UUID(str(found.id)), state, force=True)
     return f"{found.name}: {state.name}: {state.message}"
 
 
-def _state(found: FlowRun, beat: Beat | None, home: Path) -> State[Any]:
-    """Crashed, or how the run ended by its ledger where only Prefect did not hear of it."""
-    from prefect.states import Cancelled, Crashed
+def _request_of(found: FlowRun) -> SyncRequest:
+    """What was asked for; of a run that was refused for it, whatever can be said."""
+    from flows.request import Mode, SyncRequest
 
-    from flows.ending import counts, state_of
-    from flows.request import SyncRequest
+    try:
+        return SyncRequest.model_validate(found.parameters["request"])
+    except (KeyError, ValidationError):
+        return SyncRequest.model_construct(mode=Mode.SYNC, mapping=f"{found.name}.yaml")
 
-    dead: Callable[..., State[Any]] = Cancelled if found.state is not None and found.state.is_cancelling() else Crashed
+
+def _ledger_of(beat: Beat | None, context: Context) -> tuple[Result | None, str]:
+    """How a run ended by its ledger, where only Prefect did not hear of it; else how far it came."""
+    from flows.ending import counts
+
     if beat is None:
-        return dead(message="its process ended before it began; nothing was sent; start it again")
-    gone = f"its process {beat.pid} on {beat.host} is gone"
+        return None, f"{GONE}ended before it began; nothing was sent; start it again"
+    gone = f"{GONE}{beat.pid} on {beat.host} is gone"
     if beat.run_id is None:
         more = "how it ended is in the log of the worker" if beat.ended else "nothing was sent; start it again"
-        return dead(message=f"{gone}, and Prefect was not told how it ended; {more}")
+        return None, f"{gone}, and Prefect was not told how it ended; {more}"
     try:
-        result = run.report(beat.run_id, Context(Settings.load(), home))
+        result = run.report(beat.run_id, context)
     except ConsentSyncError as error:
-        return dead(message=f"{gone}; of run {beat.run_id}: {error}")
+        return None, f"{gone}; of run {beat.run_id}: {error}"
     summary = result.summary
     if summary.status in {RunStatus.COMPLETED, RunStatus.PARTIAL, RunStatus.STOPPED}:
-        request = SyncRequest.model_validate(found.parameters["request"])
-        told = state_of(result, request.failure)
-        return told.model_copy(
-            update={"message": f"{told.message}. By the ledger: Prefect was away at the end", "data": None}
-        )
-    return dead(
-        message=f"{gone}; by the ledger, {counts(summary)}; a retry of this run goes on, or mode resume of run "
-        f"{summary.run_id}"
+        return result, ""
+    return None, (
+        f"{gone}; by the ledger, {counts(summary)}; a retry of this run goes on, or mode resume of run {summary.run_id}"
     )
+
+
+def _heard_of(result: Result, request: SyncRequest) -> State[Any]:
+    from flows.ending import state_of
+
+    told = state_of(result, request.failure)
+    said = f"{told.message}. By the ledger: Prefect was away at the end"
+    return told.model_copy(update={"message": said, "data": None})
+
+
+def _dead(found: FlowRun) -> Callable[..., State[Any]]:
+    from prefect.states import Cancelled, Crashed
+
+    return Cancelled if found.state is not None and found.state.is_cancelling() else Crashed

@@ -17,6 +17,7 @@ from pipeline.ledger_tables import METADATA
 from pipeline.model import RunStatus
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from collections.abc import Set as AbstractSet
     from datetime import datetime
     from pathlib import Path
@@ -94,27 +95,58 @@ def of_run(summary: Summary | None, error: ConsentSyncError | None, export: Path
     return frozenset(found)
 
 
-def looked(context: Context, subject: str, found: AbstractSet[Alert], looked_at: AbstractSet[Alert]) -> list[Alert]:
-    """The alerts to give after a look. A ledger that cannot be used keeps no run from ending: none then."""
+def looked(
+    context: Context,
+    subject: str,
+    found: AbstractSet[Alert],
+    looked_at: AbstractSet[Alert],
+    tell: Callable[[list[Alert]], bool],
+) -> None:
+    """Has the alerts of a look told. What nobody could be told is as good as not looked at: the next look tells it.
+
+    A ledger that cannot be used keeps no run from ending: no alerts then.
+    """
     try:
         with opened(context) as ledger:
-            return look(ledger, subject, found, looked_at, context.clock())
+            changed = _change(ledger, subject, found, looked_at, context.clock())
+            if changed.alerts and not tell(changed.alerts):
+                _take_back(ledger, subject, changed, context.clock())
     except ConsentSyncError:
-        return []
+        return
 
 
 def look(
     ledger: Ledger, subject: str, found: AbstractSet[Alert], looked_at: AbstractSet[Alert], now: datetime
 ) -> list[Alert]:
     """Keeps which episodes last, and says which alerts to give."""
+    return _change(ledger, subject, found, looked_at, now).alerts
+
+
+def _change(
+    ledger: Ledger, subject: str, found: AbstractSet[Alert], looked_at: AbstractSet[Alert], now: datetime
+) -> Turn:
     with ledger.transaction() as connection:
         mine = EPISODES.c.subject == subject
         lasting = {Alert(word) for word in connection.scalars(sa.select(EPISODES.c.alert).where(mine))}
         changed = turn(lasting, found, looked_at)
-        if changed.over:
-            gone = EPISODES.c.alert.in_([str(alert) for alert in changed.over])
-            connection.execute(EPISODES.delete().where(mine, gone))
-        if changed.begun:
-            rows = [{"subject": subject, "alert": str(alert), "since": now} for alert in changed.begun]
-            connection.execute(EPISODES.insert(), rows)
-    return changed.alerts
+        _end(connection, subject, changed.over)
+        _begin(connection, subject, changed.begun, now)
+    return changed
+
+
+def _take_back(ledger: Ledger, subject: str, changed: Turn, now: datetime) -> None:
+    with ledger.transaction() as connection:
+        _end(connection, subject, changed.begun | changed.over)
+        _begin(connection, subject, changed.over, now)
+
+
+def _end(connection: sa.Connection, subject: str, alerts: AbstractSet[Alert]) -> None:
+    if alerts:
+        gone = EPISODES.c.alert.in_([str(alert) for alert in alerts])
+        connection.execute(EPISODES.delete().where(EPISODES.c.subject == subject, gone))
+
+
+def _begin(connection: sa.Connection, subject: str, alerts: AbstractSet[Alert], now: datetime) -> None:
+    if alerts:
+        rows = [{"subject": subject, "alert": str(alert), "since": now} for alert in alerts]
+        connection.execute(EPISODES.insert(), rows)

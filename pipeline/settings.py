@@ -46,6 +46,8 @@ class Settings(BaseSettings):
     """How long an export must have been left alone before it is read; 0: it is read at once."""
     consent_sync_arrival_seconds: Annotated[float, Field(ge=0, le=600, allow_inf_nan=False)] = 120.0
     """How long a run waits for an export that still grows."""
+    consent_sync_overdue_minutes: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 15.0
+    """How long after its time a scheduled run may begin before operators are told."""
     consent_sync_opt_out_limit_days: int = 10
     """Business days within which an opt-out must have reached the destination."""
 

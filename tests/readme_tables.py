@@ -59,6 +59,7 @@ DEFAULTS: Final = {
     "consent_sync_opt_out_limit_days": "10",
     "consent_sync_quiet_seconds": "2",
     "consent_sync_arrival_seconds": "120",
+    "consent_sync_overdue_minutes": "15",
 }
 MEANING: Final = {
     "acoustic_connect_url": "the region's endpoint",
@@ -78,6 +79,7 @@ MEANING: Final = {
     "consent_sync_operator": "who runs it, as the evidence names them",
     "consent_sync_quiet_seconds": "how long an export must have been left alone before it is read; 0: not looked at",
     "consent_sync_arrival_seconds": "how long a run waits for an export that still grows",
+    "consent_sync_overdue_minutes": "how long after its time a scheduled run may begin before operators are told",
     "consent_sync_opt_out_limit_days": "business days that the law gives an opt-out: 2, 5 or 10",
 }
 OPTIONS: Final[dict[str, type[BaseModel]]] = {"acoustic_connect": AcousticConnect, "ivvy": Ivvy, "wix": Wix}

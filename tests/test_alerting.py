@@ -10,10 +10,12 @@ import pytest
 
 from pipeline import alerting
 from pipeline.alerting import OF_A_RUN, Alert
+from pipeline.context import Context
 from pipeline.errors import ConsentSyncError, ExportError, GuardTripped, Interrupted, Unreachable
 from pipeline.ledger import Ledger
 from pipeline.model import RunStatus
 from pipeline.open_opt_outs import OpenOptOuts
+from pipeline.settings import Settings
 from pipeline.summary import Rows, Summary
 
 if TYPE_CHECKING:
@@ -105,3 +107,25 @@ def test_an_interruption_is_somebodys_wish() -> None:
     """Whoever stops a run knows; a run that does not balance is a failure."""
     assert alerting.of_run(came(RunStatus.INTERRUPTED), Interrupted("stopped"), None) == frozenset()
     assert alerting.of_run(came(balanced=False), None, None) == {Alert.FAILED}
+
+
+def test_what_nobody_could_be_told_is_told_by_the_next_look(tmp_path: Path) -> None:
+    """What begins, and what is over."""
+    context = Context(Settings.load(), tmp_path)
+    told: list[list[Alert]] = []
+
+    def looked(found: set[Alert], *, heard: bool) -> list[list[Alert]]:
+        def tell(alerts: list[Alert]) -> bool:
+            told.append(alerts)
+            return heard
+
+        told.clear()
+        alerting.looked(context, "m", found, OF_A_RUN, tell)
+        return told
+
+    assert looked({Alert.FAILED}, heard=False) == [[Alert.FAILED]]
+    assert looked({Alert.FAILED}, heard=True) == [[Alert.FAILED]]
+    assert looked({Alert.FAILED}, heard=True) == []
+    assert looked(set(), heard=False) == [[Alert.RECOVERED]]
+    assert looked(set(), heard=True) == [[Alert.RECOVERED]]
+    assert looked(set(), heard=True) == []

@@ -135,7 +135,8 @@ def operated(path: Path, sandbox: Sandbox, database: Path, **settings: str) -> I
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
     environment |= {"CONSENT_SYNC_HOME": str(home), "PREFECT_PORT": str(port), "PYTHONPATH": str(PROJECT)}
     environment |= {"PREFECT_WORKER_QUERY_SECONDS": "0.5", **sandbox.environment}
-    environment |= {"PREFECT_SERVER_SERVICES_SCHEDULER_LOOP_SECONDS": "5", **settings}
+    environment |= {"PREFECT_SERVER_SERVICES_SCHEDULER_LOOP_SECONDS": "5"}
+    environment |= {"CONSENT_SYNC_OVERDUE_MINUTES": "0.05", **settings}
     with _served(environment) as (process, said):
         yield Operations(process, f"http://127.0.0.1:{port}", home, path, sandbox, said, environment)
 
@@ -171,7 +172,7 @@ def _served(environment: dict[str, str]) -> Iterator[tuple[subprocess.Popen[str]
             if process.poll() is None:
                 process.send_signal(signal.SIGINT)
                 with suppress(subprocess.TimeoutExpired):
-                    process.wait(20)
+                    process.wait(5)
         process.wait(60)
         lines.join(10)
         process.stdout.close()

@@ -18,7 +18,7 @@ import pytest
 
 from pipeline.pulse import process_exists
 from tests.delivery.world import contact_of, row_of, rows_of
-from tests.flows.operations import operated, until
+from tests.flows.operations import OVER, operated, until
 from tests.flows.world import CONTACTS, opted_in
 
 if TYPE_CHECKING:
@@ -267,6 +267,50 @@ def test_an_alert_reaches_a_webhook_once_per_episode(operations: Operations, pla
         ("consent-sync.recovered", "mapping late"),
     ]
     assert "missing.csv" in heard[0]["said"]
+
+
+def test_a_scheduled_run_that_does_not_begin_is_told_once(operations: Operations, place: World) -> None:
+    """Nobody takes it: one alert, however often it is looked for; it begins, and all is well again, once."""
+    heard: list[dict[str, str]] = []
+    with listening(heard) as url, scheduled(operations, place):
+        make_webhook(operations, "overdue", url)
+        assert operations.command("alerts", "webhook", "overdue").returncode == 0
+        operations.ask("PATCH", "/work_pools/consents", {"is_paused": True})
+        for _ in range(3):
+            look_again(operations)
+            until(lambda: heard, "the alert")
+        operations.ask("PATCH", "/work_pools/consents", {"is_paused": False})
+        chosen = {"deployments": {"name": {"any_": ["verify"]}}, "flow_runs": {"state": {"type": {"any_": list(OVER)}}}}
+        before = len(operations.ask("POST", "/flow_runs/filter", chosen))
+        until(lambda: len(operations.ask("POST", "/flow_runs/filter", chosen)) > before, "a run to begin and to end")
+        look_again(operations)
+        until(lambda: len(heard) > 1, "the recovery")
+        look_again(operations)
+    assert [(one["alert"], one["subject"]) for one in heard] == [
+        ("consent-sync.schedule-overdue", "deployment verify"),
+        ("consent-sync.recovered", "deployment verify"),
+    ]
+    assert "has not begun" in heard[0]["said"]
+
+
+def look_again(operations: Operations) -> None:
+    """The service looks for what is overdue when its worker ends, beside every minute."""
+    worker = operations.pid("worker")
+    os.kill(worker, signal.SIGTERM)
+    until(lambda: operations.pid("worker") != worker, "another worker")
+
+
+@contextmanager
+def scheduled(operations: Operations, place: World) -> Iterator[None]:
+    """An audit that is due every ten seconds."""
+    found = operations.deployment("verify")
+    request = {"mode": "verify", "max_drift": 1, **asked(place, rows_of(2))}
+    schedule = {"schedule": {"interval": 10}, "active": True, "parameters": {"request": request}}
+    [made] = operations.ask("POST", f"/deployments/{found['id']}/schedules", [schedule])
+    try:
+        yield
+    finally:
+        operations.ask("DELETE", f"/deployments/{found['id']}/schedules/{made['id']}")
 
 
 def test_a_drain_lets_runs_end_and_ctrl_c_leaves_no_process(

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import sqlalchemy as sa
 from prefect.client.orchestration import get_client
-from prefect.states import Pending, Running
+from prefect.states import Cancelling, Crashed, Pending, Running
 
 from flows import reaper
 from flows.sync_consent import sync_consent
 from pipeline import pulse
+from pipeline.alerting import EPISODES
+from pipeline.ledger import Ledger
 from tests.delivery.world import rows_of
 from tests.flows.world import request_of
 
@@ -91,3 +95,37 @@ def test_a_process_that_never_came_to_hold_its_lock_is_found_by_its_number(world
     reaper.reap(world.home, now=datetime.now(UTC) + timedelta(minutes=3))
     assert state_of(dead)[0] == "Crashed"
     assert state_of(alive)[0] == "Pending"
+
+
+def test_a_run_that_its_worker_saw_die_says_how_far_it_came(world: World) -> None:
+    """Prefect's worker knows of an exit code alone; it is told once, and so are operators."""
+    flow_run = begun(world, Crashed(message="Flow run process exited with non-zero status code -9."))
+    died(world, flow_run, attempt=9)
+    assert len(reaper.reap(world.home)) == 1
+    assert (state_of(flow_run)[0], "nothing was sent" in state_of(flow_run)[1]) == ("Crashed", True)
+    assert lasting(world) == [("mapping m", "failed")]
+    assert reaper.reap(world.home) == []
+
+
+def test_a_run_that_was_cancelled_while_it_died_is_no_trouble(world: World) -> None:
+    """Somebody wished it to end."""
+    flow_run = begun(world, Cancelling())
+    died(world, flow_run, attempt=9)
+    reaper.reap(world.home)
+    assert state_of(flow_run)[0] == "Cancelled"
+    assert lasting(world) == []
+
+
+def test_a_run_that_was_asked_for_otherwise_is_ended_all_the_same(world: World) -> None:
+    """Whatever an earlier version took as parameters."""
+    with get_client(sync_client=True) as client:
+        made = client.create_flow_run(sync_consent, parameters={"request": {"colour": "red"}}, state=Running())
+    died(world, str(made.id), attempt=9)
+    reaper.reap(world.home)
+    assert state_of(str(made.id))[0] == "Crashed"
+
+
+def lasting(world: World) -> list[tuple[str, str]]:
+    """The episodes that operators were told of."""
+    with closing(Ledger.at(world.home, None)) as ledger, ledger.transaction() as connection:
+        return [tuple(row) for row in connection.execute(sa.select(EPISODES.c.subject, EPISODES.c.alert))]
