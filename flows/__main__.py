@@ -91,7 +91,7 @@ def reap(port: PortOption = 4200) -> None:
 
 @app.command(name="alerts")
 def send_alerts(
-    block_type: Annotated[str, typer.Argument(metavar="TYPE", help="webhook, email, slack-webhook, ...")],
+    block_type: Annotated[str, typer.Argument(metavar="TYPE", help="webhook, slack-webhook, ms-teams-webhook, ...")],
     block: Annotated[str, typer.Argument(metavar="BLOCK", help="The name of the block.")],
     port: PortOption = 4200,
 ) -> None:

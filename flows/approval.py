@@ -71,11 +71,11 @@ def form_of(manifest: Manifest) -> type[RunInput]:
     """The form for one plan: only its own hash fits, and opt-outs can go ahead only where it has some that can."""
     shown = manifest.plan_hash[:SHORTEST_APPROVAL]
     choices = tuple(str(d) for d in Decision if d is not Decision.OPT_OUTS or manifest.ahead)
+    ahead = "approve opt-outs only: send those who do nothing but opt out, the rest stays unsent. "
     decision: Any = Field(
         default=str(Decision.REJECT),
         title="Decision",
-        description="approve: send the plan. approve opt-outs only: send those who do nothing but opt out, the rest "
-        "stays unsent. reject: send nothing.",
+        description=f"approve: send the plan. {ahead if manifest.ahead else ''}reject: send nothing.",
         json_schema_extra={"position": 0},
     )
     plan: Any = Field(

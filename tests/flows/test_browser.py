@@ -38,6 +38,8 @@ WITHOUT_PATHS: Final = r"""() => {
   }
 }"""
 """A reader of the manual has other folders than a test."""
+WIDTH: Final = 1280
+HEIGHT: Final = 1000
 PATIENCE_MS: Final = 60_000
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
 
@@ -49,7 +51,7 @@ def page() -> Iterator[Page]:
     expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, headless=True, args=list(FLAGS))
-        found = browser.new_page(viewport={"width": 1280, "height": 1000})
+        found = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
         found.set_default_timeout(PATIENCE_MS)
         here = ("http://127.0.0.1", "ws://127.0.0.1", "data:", "blob:")
         found.on("request", lambda r: None if r.url.startswith(here) else asked_elsewhere.append(r.url))
@@ -58,12 +60,14 @@ def page() -> Iterator[Page]:
     assert asked_elsewhere == []
 
 
-def keep(page: Page, name: str) -> None:
+def keep(page: Page, name: str, height: int = HEIGHT) -> None:
     """A screenshot for the manual."""
     if folder := os.environ.get("SCREENSHOTS"):
+        page.set_viewport_size({"width": WIDTH, "height": height})
         page.wait_for_timeout(1500)
         page.evaluate(WITHOUT_PATHS)
         page.screenshot(path=PROJECT / folder / f"{name}.png")
+        page.set_viewport_size({"width": WIDTH, "height": HEIGHT})
 
 
 def field(page: Page, title: str) -> Locator:
@@ -84,7 +88,7 @@ def test_an_operator_plans_by_the_form_and_reads_what_came_of_it(
     request = asked(place, [*rows_of(9, email_opt_in="N"), row_of(99), row_of(10, contact_id="")])
     page.goto(f"{operations.url}/deployments/deployment/{operations.deployment('operator')['id']}/run")
     expect(field(page, "Mode (Optional)")).to_contain_text("plan")
-    keep(page, "form")
+    keep(page, "form", 2350)
     field(page, "Mapping file").locator("textarea").fill(request["mapping"])
     field(page, "Export file").locator("textarea").fill(request["export"])
     choose(page, "Mode (Optional)", "sync")

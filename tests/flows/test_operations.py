@@ -248,7 +248,7 @@ def test_an_alert_reaches_a_webhook_once_per_episode(operations: Operations, pla
     """A block, an automation, an event: an export that does not come is told the first night, not the second."""
     heard: list[dict[str, str]] = []
     with listening(heard) as url:
-        make_webhook(operations, "consent-sync-alerts", url)
+        make_block(operations, "webhook", "consent-sync-alerts", method="POST", url=url)
         set_up = operations.command("alerts", "webhook", "consent-sync-alerts")
         assert set_up.returncode == 0, set_up.stderr
         mapping = str(place.mapping("late.yaml"))
@@ -273,7 +273,7 @@ def test_a_scheduled_run_that_does_not_begin_is_told_once(operations: Operations
     """Nobody takes it: one alert, however often it is looked for; it begins, and all is well again, once."""
     heard: list[dict[str, str]] = []
     with listening(heard) as url, scheduled(operations, place):
-        make_webhook(operations, "overdue", url)
+        make_block(operations, "webhook", "overdue", method="POST", url=url)
         assert operations.command("alerts", "webhook", "overdue").returncode == 0
         operations.ask("PATCH", "/work_pools/consents", {"is_paused": True})
         for _ in range(3):
@@ -332,12 +332,12 @@ def test_a_drain_lets_runs_end_and_ctrl_c_leaves_no_process(
     assert not any(process_exists(pid) for pid in pids)
 
 
-def make_webhook(operations: Operations, name: str, url: str) -> None:
+def make_block(operations: Operations, slug: str, name: str, **data: Any) -> None:
     """A block, as the page makes it."""
-    kind = operations.ask("GET", "/block_types/slug/webhook")["id"]
+    kind = operations.ask("GET", f"/block_types/slug/{slug}")["id"]
     chosen = {"block_schemas": {"block_type_id": {"any_": [kind]}}}
     schema = operations.ask("POST", "/block_schemas/filter", chosen)[0]["id"]
-    block = {"name": name, "data": {"method": "POST", "url": url}, "block_type_id": kind, "block_schema_id": schema}
+    block = {"name": name, "data": data, "block_type_id": kind, "block_schema_id": schema}
     operations.ask("POST", "/block_documents/", block)
 
 
