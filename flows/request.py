@@ -121,8 +121,8 @@ class SyncRequest(BaseModel):
         9,
         None,
         "Canary",
-        "For sync and apply: so many items are sent and read back first, and a difference stops the rest. "
-        "0: none. Empty: as the mapping says.",
+        "For sync and apply: so many items are sent and read back first, and a difference stops the rest. None: as the "
+        "mapping says. int: a number of its own; 0: no canary.",
         ge=0,
     )
     failure: Failure = _field(
