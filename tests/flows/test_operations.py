@@ -31,6 +31,9 @@ NUMBERS = itertools.count(1)
 THREADS = 2
 BATCH = 3
 
+SOON = 20
+"""Seconds."""
+
 
 @pytest.fixture
 def place(operations: Operations, tmp_path: Path) -> World:
@@ -272,25 +275,36 @@ def test_an_alert_reaches_a_webhook_once_per_episode(operations: Operations, pla
 def test_a_scheduled_run_that_does_not_begin_is_told_once(operations: Operations, place: World) -> None:
     """Nobody takes it: one alert, however often it is looked for; it begins, and all is well again, once."""
     heard: list[dict[str, str]] = []
-    with listening(heard) as url, scheduled(operations, place):
+    with listening(heard) as url:
         make_block(operations, "webhook", "overdue", method="POST", url=url)
         assert operations.command("alerts", "webhook", "overdue").returncode == 0
         operations.ask("PATCH", "/work_pools/consents", {"is_paused": True})
-        for _ in range(3):
+        before = len(audits(operations, state={"type": {"any_": list(OVER)}}))
+        due_soon(operations, place)
+        late = {"before_": (datetime.now(UTC) + timedelta(seconds=SOON)).isoformat()}
+        until(lambda: audits(operations, expected_start_time=late, state={"name": {"any_": ["Late"]}}), "a late run")
+        for _ in range(2):
             look_again(operations)
-            until(lambda: heard, "the alert")
+            until(lambda: of_schedules(heard), "the alert")
         operations.ask("PATCH", "/work_pools/consents", {"is_paused": False})
-        chosen = {"deployments": {"name": {"any_": ["verify"]}}, "flow_runs": {"state": {"type": {"any_": list(OVER)}}}}
-        before = len(operations.ask("POST", "/flow_runs/filter", chosen))
-        until(lambda: len(operations.ask("POST", "/flow_runs/filter", chosen)) > before, "a run to begin and to end")
+        until(lambda: len(audits(operations, state={"type": {"any_": list(OVER)}})) > before, "the run to end")
         look_again(operations)
-        until(lambda: len(heard) > 1, "the recovery")
+        until(lambda: len(of_schedules(heard)) > 1, "the recovery")
         look_again(operations)
-    assert [(one["alert"], one["subject"]) for one in heard] == [
-        ("consent-sync.schedule-overdue", "deployment verify"),
-        ("consent-sync.recovered", "deployment verify"),
-    ]
-    assert "has not begun" in heard[0]["said"]
+    told = of_schedules(heard)
+    assert [one["alert"] for one in told] == ["consent-sync.schedule-overdue", "consent-sync.recovered"]
+    assert "has not begun" in told[0]["said"]
+
+
+def of_schedules(heard: list[dict[str, str]]) -> list[dict[str, str]]:
+    """What was heard of the schedule of audits; what an audit found is told beside."""
+    return [one for one in heard if one["subject"] == "deployment verify"]
+
+
+def audits(operations: Operations, **chosen: Any) -> Any:
+    """Runs of the deployment `verify`."""
+    wanted = {"deployments": {"name": {"any_": ["verify"]}}, "flow_runs": chosen}
+    return operations.ask("POST", "/flow_runs/filter", wanted)
 
 
 def look_again(operations: Operations) -> None:
@@ -300,17 +314,14 @@ def look_again(operations: Operations) -> None:
     until(lambda: operations.pid("worker") != worker, "another worker")
 
 
-@contextmanager
-def scheduled(operations: Operations, place: World) -> Iterator[None]:
-    """An audit that is due every ten seconds."""
+def due_soon(operations: Operations, place: World) -> None:
+    """An audit that is due by its schedule, once while the test lasts; until then the scheduler must notice."""
     found = operations.deployment("verify")
     request = {"mode": "verify", "max_drift": 1, **asked(place, rows_of(2))}
-    schedule = {"schedule": {"interval": 10}, "active": True, "parameters": {"request": request}}
-    [made] = operations.ask("POST", f"/deployments/{found['id']}/schedules", [schedule])
-    try:
-        yield
-    finally:
-        operations.ask("DELETE", f"/deployments/{found['id']}/schedules/{made['id']}")
+    begins = (datetime.now(UTC) + timedelta(seconds=SOON)).isoformat()
+    schedule = {"interval": 36_000, "anchor_date": begins}
+    made = {"schedule": schedule, "active": True, "parameters": {"request": request}}
+    operations.ask("POST", f"/deployments/{found['id']}/schedules", [made])
 
 
 def test_a_drain_lets_runs_end_and_ctrl_c_leaves_no_process(
