@@ -12,6 +12,7 @@ from pipeline.job import row_key
 from pipeline.model import Column, Reason, RunStatus
 from pipeline.stages.batch import PHASES
 from pipeline.stages.deliver import Deliverer
+from pipeline.store import publishing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -31,6 +32,7 @@ def deliver(run: Run, session: Session, extent: Extent, heard: Callable[[Settlem
 
     `heard` is told of every batch that is settled.
     """
+    publishing.secure(run.folder, run.manifest)
     total = run.manifest.batches
     count = before = sum(row.clear for row in run.ledger.batches(run.folder.run_id).values())
 

@@ -10,7 +10,7 @@ import polars as pl
 
 from pipeline.advice import ADVICE
 from pipeline.errors import UsageError
-from pipeline.ledger import Ledger
+from pipeline.ledger import opened
 from pipeline.model import Column, Reason
 from pipeline.rejects import source_rows
 from pipeline.reporting import outcomes_of
@@ -77,11 +77,8 @@ def explain(run: str, identity: str, context: Context) -> Explanation:
     """Raises UsageError where the run has no such identity. A record number (`#12`) finds records without one."""
     folder, manifest = existing(run, context)
     job = job_as_planned(folder)
-    ledger = Ledger.at(context.home, context.settings.database_url)
-    try:
+    with opened(context) as ledger:
         batches, requests = ledger.batches(folder.run_id), ledger.requests(folder.run_id)
-    finally:
-        ledger.close()
     mine = pl.col(Column.IDENTITY).str.to_lowercase() == identity.strip().lower()
     if identity.startswith("#") and identity[1:].isdigit():
         mine = pl.col(Column.RECORD) == int(identity[1:])

@@ -21,6 +21,7 @@ from pipeline.ledger_tables import BATCHES, CORRECTIONS, LINKS, PERMITS, REQUEST
 from pipeline.model import BatchState, Extent
 from pipeline.pacing import book  # noqa: F401 - its tables are made with the others
 from pipeline.quarantine.tables import RETRIED
+from pipeline.store.joining import join
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -238,12 +239,16 @@ def _of(table: sa.Table, run_id: str, shard: int | None) -> sa.ColumnElement[boo
 
 @contextmanager
 def opened(context: Context) -> Iterator[Ledger]:
-    """The ledger of a home, closed afterwards; files that are made meanwhile are their owner's alone."""
+    """The ledger of a home, which belongs to the store of the settings; closed afterwards.
+
+    Files that are made meanwhile are their owner's alone.
+    """
     from pipeline.run_folder import restrict_new_files
 
     restrict_new_files()
     ledger = Ledger.at(context.home, context.settings.database_url)
     try:
+        join(context, ledger)
         yield ledger
     finally:
         ledger.close()

@@ -20,6 +20,7 @@ from pipeline.samples import Samples
 from pipeline.stages.batch import OPT_OUT_PHASE
 from pipeline.stages.outcomes import APPLIED, SHARD, settle, settle_items
 from pipeline.stages.report import Causes, Material, next_steps, render, view_of
+from pipeline.store import publishing
 from pipeline.summary import ModifiedCount, Requests, Summary, Tally, modified_count, planned_outcomes
 
 if TYPE_CHECKING:
@@ -169,6 +170,7 @@ def _finish(
     run.folder.write_text(SUMMARY, summary.model_dump_json(indent=2) + "\n")
     run.folder.write_text(REPORT, render(view_of(material)))
     run.folder.write_manifest(manifest)
+    publishing.publish(run.folder)
     run.ledger.set_status(run.folder.run_id, str(status), finished)
     return summary
 

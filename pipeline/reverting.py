@@ -22,7 +22,7 @@ from pipeline.job import Words, row_key
 from pipeline.mapping.words import GROUP
 from pipeline.model import Column, Outcome, Reason, Status
 from pipeline.planning import Decided, Draft
-from pipeline.run_folder import MANIFEST, Manifest, RunFolder
+from pipeline.run_folder import Manifest, RunFolder
 from pipeline.stages import records, revert, suppress
 from pipeline.stages.forgotten import withheld, without_rest
 from pipeline.stages.guard import Judged, Unit
@@ -179,8 +179,9 @@ def _known(of: Past, shard: int, people: pl.DataFrame, applied: pl.DataFrame, jo
     yield applied
     folder, manifest = of.folder, of.manifest
     while manifest.reverts is not None:
-        folder = RunFolder(folder.path.parent / manifest.reverts)
-        if not (folder.path / MANIFEST).is_file():
+        try:
+            folder = RunFolder.open(folder.path.parent.parent, manifest.reverts)
+        except RunFolderError:
             return
         manifest = folder.manifest()
     source = planning.source_of(folder, shard, mapping_file.load(folder.path / "mapping.yaml"))

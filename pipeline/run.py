@@ -12,7 +12,6 @@ from pipeline import (
     canary,
     delivered_before,
     delivering,
-    lock,
     looking_back,
     mapping_file,
     origins,
@@ -155,7 +154,7 @@ def report(run_id: str, context: Context) -> Result:
             return Result(reporting.write_plan(run))
         if manifest.status == RunStatus.PLANNED:
             # It was killed: what it told is recorded before anything calls it interrupted.
-            with lock.holding(context.home, job.destination, job.account):
+            with single_writer.holding(context, ledger, job.destination, job.account):
                 recording.record(run)
                 return Result(reporting.write(run, RunStatus.INTERRUPTED))
         return Result(reporting.write(run, RunStatus(manifest.status)))

@@ -19,8 +19,8 @@ import codecs
 import hashlib
 import json
 import os
+import secrets
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -33,6 +33,7 @@ from pipeline.suppression import ListFacts
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime
+    from pathlib import Path
 
     import polars as pl
 
@@ -108,7 +109,11 @@ class RunFolder:
     @classmethod
     def create(cls, home: Path, name: str, now: datetime, taken: Callable[[str], bool] = lambda _: False) -> RunFolder:
         """A new folder under HOME/runs, named by time and mapping; under no name that is `taken`."""
+        from pipeline.store.place import store_of
+
         stem = f"{now:%Y%m%dT%H%M%S}-{name}"
+        if store_of(home) is not None:  # Another host may plan at the same second.
+            stem = f"{stem}-{secrets.token_hex(3)}"
         for number in range(1, 1000):
             folder = cls(home / "runs" / (stem if number == 1 else f"{stem}-{number}"))
             if taken(folder.run_id):
@@ -124,17 +129,10 @@ class RunFolder:
 
     @classmethod
     def open(cls, home: Path, run: str) -> RunFolder:
-        """An existing run, by its id or its folder's path; `latest` is the last one planned."""
-        runs = home / "runs"
-        if run == "latest":
-            found = sorted(p.parent for p in runs.glob(f"*/{MANIFEST}"))
-            if not found:
-                raise RunFolderError(f"there are no runs under {runs}; plan one with `consent-sync plan`")
-            return cls(found[-1])
-        path = next((p for p in (runs / run, Path(run)) if (p / MANIFEST).is_file()), None)
-        if path is None:
-            raise RunFolderError(f"there is no run '{run}' under {runs}; `consent-sync runs` lists them")
-        return cls(path)
+        """An existing run, by its id or its folder's path, as it is on the home's store; `latest` was planned last."""
+        from pipeline.store import fetching
+
+        return cls(fetching.found(home, run))
 
     def source(self, shard: int) -> Path:
         """Where the export's own columns of a shard are."""

@@ -15,6 +15,7 @@ from pipeline.model import RunStatus
 from pipeline.rejects import REJECT_COLUMNS
 from pipeline.run_folder import Manifest
 from pipeline.stages.guard import Figures, Judged, Past, judge
+from pipeline.store import publishing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,7 +60,7 @@ class Planned:
 def seal(
     draft: Draft, shards: Sequence[Planned], counts: Sequence[int], session: Session, more: Sequence[Judged] = ()
 ) -> Manifest:
-    """Judges the guards and writes the manifest with the plan's hash.
+    """Judges the guards and writes the manifest with the plan's hash; a home's store has the plan from now on.
 
     `counts`: records of the last finished runs. `more`: guards that the mapping does not know.
     """
@@ -103,4 +104,5 @@ def seal(
     )
     manifest.plan_hash = draft.folder.sealed_hash(manifest)
     draft.folder.write_manifest(manifest)
+    publishing.first(draft.folder)
     return manifest

@@ -34,6 +34,10 @@ class Settings(BaseSettings):
     wix_site_id: str | None = None
     consent_sync_home: Path = Path(".consent-sync")
     consent_sync_database_url: SecretStr | None = None
+    consent_sync_store: (
+        Annotated[str, Field(pattern=r"^s3://[a-z0-9][a-z0-9.-]+[a-z0-9](/[A-Za-z0-9._=-]+)*/?$")] | None
+    ) = None
+    """Where hosts share state, evidence and runs: s3://bucket/prefix; None: each keeps them in its home."""
     consent_sync_attempts: Annotated[int, Field(ge=1)] = 6
     """How often one request is tried while the destination gives no usable answer."""
     consent_sync_max_shard_records: Annotated[int, Field(ge=1)] = 10_000_000
@@ -57,6 +61,11 @@ class Settings(BaseSettings):
         if value not in OPT_OUT_LIMITS:
             raise ValueError(f"allowed: {', '.join(map(str, OPT_OUT_LIMITS))}")
         return value
+
+    @field_validator("consent_sync_store")
+    @classmethod
+    def _names_one_place(cls, value: str | None) -> str | None:
+        return value.rstrip("/") if value else value
 
     consent_sync_operator: str | None = None
     """Who runs it, as the evidence names them."""

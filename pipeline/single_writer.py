@@ -20,6 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from pipeline import lock
 from pipeline.errors import DestinationBusy, StorageError
 from pipeline.ledger_tables import METADATA
+from pipeline.store.place import store_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -105,6 +106,16 @@ class Writer:
 
 
 @contextmanager
+def holding(context: Context, ledger: Ledger, destination: str, account: str) -> Iterator[None]:
+    """Holds an account for what sends nothing: in this home, and for all hosts that share its store."""
+    with ExitStack() as stack:
+        stack.enter_context(lock.holding(context.home, destination, account))
+        if store_of(context.home) is not None:
+            stack.enter_context(_shared(ledger, destination, account))
+        yield
+
+
+@contextmanager
 def writing(context: Context, ledger: Ledger, job: Job) -> Iterator[Writer]:
     """Holds the job's account. Raises DestinationBusy, naming the run that holds it."""
     with ExitStack() as stack:
@@ -112,7 +123,7 @@ def writing(context: Context, ledger: Ledger, job: Job) -> Iterator[Writer]:
         lock.require_own(context.locks)
         path = context.locks / f"{_everywhere(context, job)}.lock"
         machine = stack.enter_context(lock.held(path, job.destination))
-        shared = stack.enter_context(_shared(ledger, job)) if ledger.is_shared else None
+        shared = stack.enter_context(_shared(ledger, job.destination, job.account)) if ledger.is_shared else None
         yield Writer((own, machine), shared)
 
 
@@ -123,12 +134,12 @@ def _everywhere(context: Context, job: Job) -> str:
 
 
 @contextmanager
-def _shared(ledger: Ledger, job: Job) -> Iterator[Shared]:
+def _shared(ledger: Ledger, destination: str, account: str) -> Iterator[Shared]:
     with _translated():
         connection = ledger.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-    held = Shared(lock.name_of(job.destination, job.account), connection)
+    held = Shared(lock.name_of(destination, account), connection)
     try:
-        held.take(job.destination)
+        held.take(destination)
         ledger.require = held.require_held
         yield held
     finally:

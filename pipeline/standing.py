@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from pipeline.errors import RunFolderError
 from pipeline.run_folder import Manifest, RunFolder
 from pipeline.sequence import overtaken_by
+from pipeline.store.joining import joined
 
 if TYPE_CHECKING:
     from pipeline.context import Context
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 def existing(run_id: str, context: Context) -> tuple[RunFolder, Manifest]:
     """A run as it was planned. Raises RunFolderError where its files were changed since."""
+    joined(context)
     folder = RunFolder.open(context.home, run_id)
     manifest = folder.manifest()
     folder.require_unchanged(manifest)

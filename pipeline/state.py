@@ -16,6 +16,7 @@ from pipeline.errors import StorageError
 from pipeline.hashing import xxhash64
 from pipeline.model import Column, Status
 from pipeline.stages.precedence import is_opt_out
+from pipeline.store.place import place_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,7 +51,7 @@ class State:
     """The state of one destination and account. Raises StorageError where the table cannot be used."""
 
     def __init__(self, home: Path, destination: str, account: str) -> None:
-        self.path = home / "state" / lock.name_of(destination, account)
+        self.path = place_of(home, "state", lock.name_of(destination, account))
 
     def read(self, buckets: Sequence[int], as_of: datetime | None = None) -> pl.DataFrame:
         """All rows of the partitions; empty where nothing was told yet. `as_of`: as they were at a time, not long ago.
@@ -97,8 +98,9 @@ class State:
         before = before.with_columns(pl.when(~shaken).then(pl.col(TOLD_RUN)).alias(TOLD_RUN))
         merged = merge(before, told, gone)
         written: dict[str, Any] = {"partition_by": [BUCKET], "writer_properties": delta.packed([Column.IDENTITY])}
+        written["storage_options"] = delta.options(self.path)
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            delta.make_room(self.path)
             if not delta.exists(self.path):
                 write_deltalake(str(self.path), merged, mode="append", name=DIVISION, **written)
                 return

@@ -27,6 +27,11 @@ def read(path: Path) -> pl.DataFrame:
 
 def clear(path: Path, rows: pl.Expr) -> None:
     """Takes rows out of a file, which is whole or as it was."""
+    put(path, read(path).filter(~rows))
+
+
+def put(path: Path, left: pl.DataFrame) -> None:
+    """Puts the rows that are left in place of a file's."""
     for file in path.parent.glob("*.tmp"):  # of a process that was killed
         file.unlink()
-    RunFolder(path.parent).write_csv(FILE, read(path).filter(~rows))
+    RunFolder(path.parent).write_csv(FILE, left)

@@ -22,6 +22,7 @@ from pipeline.run_folder import ERASING, Manifest, RunFolder
 from pipeline.stages.fold import address_text
 from pipeline.stages.map import map_records
 from pipeline.stages.opt_outs import AT
+from pipeline.store import publishing
 from pipeline.subject import job_as_planned
 
 if TYPE_CHECKING:
@@ -142,6 +143,7 @@ def erase(traced: Traced, context: Context, ledger: Ledger) -> None:
     untouched = manifest.erased == ERASING or folder.sealed_hash(manifest) == (manifest.erased or manifest.plan_hash)
     if untouched:
         folder.write_manifest(manifest.model_copy(update={"erased": ERASING}))
+        publishing.put_manifest(folder)
     mine = pl.col(Column.RECORD).is_in(pl.Series(sorted(traced.records), dtype=pl.Int64).implode())
     for file in folder.path.rglob("*.tmp"):  # of a process that was killed
         file.unlink()
@@ -153,7 +155,9 @@ def erase(traced: Traced, context: Context, ledger: Ledger) -> None:
     if not untouched:
         words = traced.person.identities | traced.person.addresses
         perform("clear the reports", partial(reports.erase, folder, traced.records, words))
+        publishing.publish(folder, afresh=True)
         return
+    publishing.publish(folder, afresh=True)
     sealed = manifest.model_copy(update={"erased": folder.sealed_hash(manifest)})
     perform("write the reports again", partial(_report, Run(folder, sealed, traced.job, context, ledger)))
 

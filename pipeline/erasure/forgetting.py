@@ -13,23 +13,27 @@ from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 
-from pipeline import delta, lock
+from pipeline import delta, lock, single_writer
 from pipeline.erasure import audits
 from pipeline.erasure import ledger as ledger_erasing
 from pipeline.erasure.erasing import Person, Traced, addresses_in, erase, trace
 from pipeline.erasure.forgotten import Forgotten
 from pipeline.errors import UsageError
-from pipeline.ledger import Ledger
+from pipeline.ledger import opened
 from pipeline.model import Column, RunStatus
 from pipeline.run_folder import ERASING, MANIFEST, RunFolder
 from pipeline.sequence import overtaken_by
 from pipeline.state import BUCKET
+from pipeline.store import fetching
+from pipeline.store.place import places
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from pipeline.context import Context
+    from pipeline.ledger import Ledger
+    from pipeline.store.place import Place
 
 WAITING: Final = frozenset({RunStatus.PLANNED, RunStatus.STOPPED, RunStatus.INTERRUPTED})
 
@@ -77,20 +81,17 @@ class Erasure:
 
 def forget(identity: str, context: Context) -> Erasure:
     """Raises UsageError, with nothing removed, where nobody is known by it or a run with it may still go on."""
-    ledger = Ledger.at(context.home, context.settings.database_url)
-    try:
-        with ExitStack() as held:
-            for destination, account in _accounts(context.home, ledger):
-                held.enter_context(lock.holding(context.home, destination, account))
-            return _forget(identity, context, ledger)
-    finally:
-        ledger.close()
+    with opened(context) as ledger, ExitStack() as held:
+        for destination, account in sorted(_accounts(context.home, ledger)):
+            held.enter_context(single_writer.holding(context, ledger, destination, account))
+        held.enter_context(fetching.all_here(context.home))
+        return _forget(identity, context, ledger)
 
 
 def _forget(identity: str, context: Context, ledger: Ledger) -> Erasure:
     home, list_of = context.home, Forgotten(context.home)
     folders = _runs(home)
-    tables = [path for kind in ("state", "people") for path in sorted(home.glob(f"{kind}/*")) if delta.exists(path)]
+    tables = [path for kind in ("state", "people") for path in places(home, kind) if delta.exists(path)]
     known = list_of.knows(identity)
     person = _person(identity, folders, tables, home)
     if known:
@@ -111,6 +112,7 @@ def _forget(identity: str, context: Context, ledger: Ledger) -> Erasure:
     shared = _shared(tables, person)
     perform = context.perform
     list_of.add(person.identities | person.addresses)
+    _require_none_since(home, folders)
     for found in traced:
         run_id = found.folder.run_id
         perform(f"clear the ledger of {run_id}", partial(ledger_erasing.erase, ledger, run_id, found.records))
@@ -119,8 +121,8 @@ def _forget(identity: str, context: Context, ledger: Ledger) -> Erasure:
     perform("clear the ledger of mentions", partial(ledger_erasing.erase_mentions, ledger, telling))
     for path in audited:
         perform("clear an audit", partial(audits.clear, path, person.named()))
-    for path in kept:
-        perform("clear a table", partial(_clear, path, person))
+    for table in kept:
+        perform("clear a table", partial(_clear, table, person))
     perform("compact the ledger", partial(ledger_erasing.compact, ledger))
     return Erasure(
         runs=tuple(found.folder.run_id for found in traced),
@@ -134,7 +136,7 @@ def _forget(identity: str, context: Context, ledger: Ledger) -> Erasure:
 
 def _accounts(home: Path, ledger: Ledger) -> set[tuple[str, str]]:
     """Every destination and account of the home, each once by the name of its lock."""
-    names = {path.name for kind in ("state", "people", "evidence") for path in home.glob(f"{kind}/*") if path.is_dir()}
+    names = {path.name for kind in ("state", "people", "evidence") for path in places(home, kind)}
     known = {lock.name_of(row["destination"], row["account"]): row for row in ledger.runs()}
     rest = [name.partition("-") for name in names - set(known)]
     return {(row["destination"], row["account"]) for row in known.values()} | {(one, last) for one, _, last in rest}
@@ -143,7 +145,7 @@ def _accounts(home: Path, ledger: Ledger) -> set[tuple[str, str]]:
 def _runs(home: Path) -> list[RunFolder]:
     """All runs. Raises UsageError for a folder whose plan is not sealed: nobody can say whom it holds."""
     folders = [path for path in sorted(home.glob("runs/*")) if path.is_dir()]
-    unsealed = [path.name for path in folders if not (path / MANIFEST).is_file()]
+    unsealed = [path.name for path in folders if not (path / MANIFEST).is_file()] + fetching.half_published(home)
     if unsealed:
         raise UsageError(
             f"these runs are being planned, or were stopped before their plan was sealed: {', '.join(unsealed)}; wait "
@@ -152,7 +154,14 @@ def _runs(home: Path) -> list[RunFolder]:
     return [RunFolder(path) for path in folders]
 
 
-def _person(text: str, folders: list[RunFolder], tables: list[Path], home: Path) -> Person:
+def _require_none_since(home: Path, folders: list[RunFolder]) -> None:
+    """Raises UsageError where another host has planned meanwhile: from now on every plan knows the list."""
+    since = fetching.others_than(home, {folder.run_id for folder in folders})
+    if since:
+        raise UsageError(f"planned by another host meanwhile: {', '.join(since)}; forget it again to finish")
+
+
+def _person(text: str, folders: list[RunFolder], tables: list[Place], home: Path) -> Person:
     """Whom the text names: the identity as it is, else the only one that differs by case or has the address."""
     lower = text.strip().lower()
     people = [rows for path in tables if "address" in (rows := _read(path)).columns]
@@ -177,14 +186,14 @@ def _person(text: str, folders: list[RunFolder], tables: list[Path], home: Path)
     return Person(identities, frozenset(addresses))
 
 
-def _left(tables: list[Path], list_of: Forgotten) -> set[str]:
+def _left(tables: list[Place], list_of: Forgotten) -> set[str]:
     """Addresses of people who were forgotten and are still in a table: of an erasure that was stopped halfway."""
     people = [rows for path in tables if "address" in (rows := _read(path)).columns]
     left = [rows.join(list_of.strangers(rows), on=rows.columns, how="anti", nulls_equal=True) for rows in people]
     return {address for rows in left for address in rows.get_column("address").drop_nulls()}
 
 
-def _read(path: Path) -> pl.DataFrame:
+def _read(path: Place) -> pl.DataFrame:
     with delta.using(path):
         return delta.scan(path).collect()
 
@@ -201,28 +210,30 @@ def _may_go_on(found: Traced, ledger: Ledger) -> bool:
     return found.manifest.status in WAITING or unsettled
 
 
-def _mentions(path: Path, person: Person) -> bool:
+def _mentions(path: Place, person: Person) -> bool:
     """Whether any version of a table has the person, or its log, which holds the least and the greatest value."""
     with delta.using(path):
-        for file in path.rglob("*.parquet"):
-            if delta.LOG in file.parts:
+        names = delta.files(path)
+        for name in names:
+            if name.startswith(delta.LOG) or not name.endswith(".parquet"):
                 continue
-            rows = pl.scan_parquet(file, hive_partitioning=False)
+            rows = delta.scan_file(path, name)
             if not rows.filter(person.named()).head(1).collect().is_empty():
                 return True
         logs = pl.Series(
-            [log.read_text(encoding="utf-8") for log in (path / delta.LOG).glob("*.json")], dtype=pl.String
+            [delta.content(path, name) for name in names if name.startswith(delta.LOG) and name.endswith(".json")],
+            dtype=pl.String,
         )
     return bool(logs.to_frame("text").select(person.spoken_of("text").any()).item())
 
 
-def _shared(tables: list[Path], person: Person) -> int:
+def _shared(tables: list[Place], person: Person) -> int:
     """How many contacts of another identity have one of the person's addresses."""
     same = pl.col("address").is_in(sorted(person.addresses)) & ~person.named()
     people = [rows for path in tables if "address" in (rows := _read(path)).columns]
     return len({name for rows in people for name in rows.filter(same).get_column(Column.IDENTITY)})
 
 
-def _clear(path: Path, person: Person) -> None:
+def _clear(path: Place, person: Person) -> None:
     rows = _read(path)
     delta.replace(path, rows.filter(~person.named()), [BUCKET] if BUCKET in rows.columns else [])

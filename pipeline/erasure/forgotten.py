@@ -1,4 +1,7 @@
-"""Who was forgotten: keyed hashes in HOME/evidence/forgotten, one a line. Planning asks here about every record."""
+"""Who was forgotten: keyed hashes in HOME/evidence/forgotten, or on the home's store, one a line.
+
+Planning asks here about every record.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from pipeline.evidence.pseudonym import key_of
 from pipeline.model import Column
 from pipeline.run_folder import FILE_MODE, storing
 from pipeline.stages import forgotten
+from pipeline.store.place import FORGOTTEN, store_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -25,7 +29,8 @@ class Forgotten:
 
     def __init__(self, home: Path) -> None:
         self.home = home
-        self.path = home / "evidence" / "forgotten"
+        self.path = home / FORGOTTEN
+        self._store = store_of(home)
 
     def hold(self, validated: Validated, job: Job) -> tuple[Validated, pl.Series]:
         """Withholds all but opt-outs of whoever was forgotten, and says which records these are."""
@@ -45,6 +50,8 @@ class Forgotten:
 
     def traces(self) -> frozenset[str]:
         """The hashes."""
+        if self._store is not None:
+            return frozenset((self._store.read(FORGOTTEN) or b"").decode("ascii").split())
         if not self.path.exists():
             return frozenset()
         with storing(self.path):
@@ -52,7 +59,14 @@ class Forgotten:
 
     def knows(self, text: str) -> bool:
         """Whether the identity or address was forgotten."""
-        return bool(self.traces() & self._traces_of([text])) if self.path.exists() else False
+        traces = self.traces()
+        return bool(traces & self._traces_of([text])) if traces else False
+
+    def named(self, texts: pl.Series) -> pl.Series:
+        """Which of the texts are identities or addresses of whoever was forgotten."""
+        listed = pl.Series(sorted(self.traces()), dtype=pl.String).implode()
+        traced = forgotten.trace(pl.col("text"), key_of(self.home)).is_in(listed).fill_null(value=False)
+        return texts.cast(pl.String).rename("text").to_frame().select(traced).to_series()
 
     def strangers(self, people: pl.DataFrame) -> pl.DataFrame:
         """The rows of people who were not forgotten: nothing leads from the evidence to the others again."""
@@ -66,6 +80,9 @@ class Forgotten:
     def add(self, texts: Collection[str]) -> None:
         """Adds identities and addresses. The list is whole or as it was."""
         lines = sorted(self.traces() | self._traces_of(texts))
+        if self._store is not None:
+            self._store.put(FORGOTTEN, "".join(f"{line}\n" for line in lines).encode("ascii"))
+            return
         with storing(self.path):
             temporary = self.path.with_suffix(".tmp")
             descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, FILE_MODE)

@@ -19,6 +19,7 @@ from pipeline.evidence.heads import Heads
 from pipeline.evidence.pseudonym import key_of, name_of
 from pipeline.stages.blocks import BLOCK, BLOCK_HASH, HASH, SEQUENCE, Head, seal
 from pipeline.stages.evidence import ONCE, PEOPLE, SUBJECT
+from pipeline.store.place import place_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,7 +45,7 @@ class Chain:
 
     def __init__(self, home: Path, name: str) -> None:
         self.name = name
-        self.path = home / "evidence" / name
+        self.path = place_of(home, "evidence", name)
 
     def append(self, rows: pl.DataFrame, heads: Heads, *, known: bool = True) -> int:
         """Adds what is not there yet as one block; returns how many rows that is. Doing it twice adds nothing.
@@ -119,7 +120,7 @@ class People:
     """Who the subjects of a chain are. Raises StorageError."""
 
     def __init__(self, home: Path, name: str) -> None:
-        self.path = home / "people" / name
+        self.path = place_of(home, "people", name)
 
     def exists(self) -> bool:
         """Whether anybody is known."""

@@ -11,15 +11,17 @@ from pipeline import delta
 from pipeline.errors import StorageError, UsageError
 from pipeline.evidence.chain import heads_of
 from pipeline.evidence.pseudonym import path_of
-from pipeline.ledger import Ledger
+from pipeline.ledger import opened
 from pipeline.stages.blocks import BLOCK, CHAIN, SEQUENCE, Break, Walk
+from pipeline.store.joining import joined
+from pipeline.store.place import place_of, places
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from pipeline.context import Context
     from pipeline.evidence.heads import Heads
+    from pipeline.store.place import Place
 
 PATIENCE: Final = 10
 """How often a chain is read that grows meanwhile."""
@@ -62,20 +64,20 @@ class Proof:
 
 def prove(context: Context) -> Proof:
     """Raises UsageError where there is no evidence yet."""
-    folder = context.home / "evidence"
-    there = {path.name for path in folder.glob("*") if path.is_dir()}
-    if not there and not path_of(context.home).exists():
-        raise UsageError(f"there is no evidence under {folder} yet: it begins with the first run that sends something")
-    ledger = Ledger.at(context.home, context.settings.database_url)
-    try:
-        heads = heads_of(context.home, ledger)
+    joined(context)
+    home = context.home
+    there = {path.name for path in places(home, "evidence")}
+    if not there and not path_of(home).exists():
+        raise UsageError(
+            f"there is no evidence under {home / 'evidence'} yet: it begins with the first run that sends something"
+        )
+    with opened(context) as ledger:
+        heads = heads_of(home, ledger)
         names = sorted(there | set(heads.names()))
-        return Proof(tuple(_prove(folder / name, name, heads) for name in names))
-    finally:
-        ledger.close()
+        return Proof(tuple(_prove(place_of(home, "evidence", name), name, heads) for name in names))
 
 
-def _prove(path: Path, name: str, heads: Heads) -> Proved:
+def _prove(path: Place, name: str, heads: Heads) -> Proved:
     """A run may be writing: the ledger's end counts only if it is the same before and after."""
     for _ in range(PATIENCE):
         known = heads.of(name)
@@ -87,7 +89,7 @@ def _prove(path: Path, name: str, heads: Heads) -> Proved:
     return Proved(name, walk.rows, walk.blocks, walk.head.hash, tuple(walk.breaks))
 
 
-def _walked(path: Path) -> Walk:
+def _walked(path: Place) -> Walk:
     walk = Walk()
     if delta.exists(path):
         try:
@@ -99,12 +101,12 @@ def _walked(path: Path) -> Walk:
     return walk
 
 
-def _in_order(path: Path, walk: Walk) -> Iterator[pl.DataFrame]:
+def _in_order(path: Place, walk: Walk) -> Iterator[pl.DataFrame]:
     """The rows by sequence, a file at a time; files whose rows are among each other's are taken together."""
     held: list[pl.DataFrame] = []
     last = 0
     for file in _files(path, walk):
-        rows = _rows(file, walk)
+        rows = _rows(path, file, walk)
         if held and int(str(rows.get_column(SEQUENCE).min() or 0)) > last:
             yield pl.concat(held).sort(SEQUENCE, maintain_order=True)
             held = []
@@ -114,19 +116,17 @@ def _in_order(path: Path, walk: Walk) -> Iterator[pl.DataFrame]:
         yield pl.concat(held).sort(SEQUENCE, maintain_order=True)
 
 
-def _files(path: Path, walk: Walk) -> list[Path]:
+def _files(path: Place, walk: Walk) -> list[str]:
     """The table's files by their first row; those that cannot be read are breaks, placed by what the log says."""
-    from deltalake import DeltaTable
-
     with delta.using(path):
-        actions = DeltaTable(str(path)).get_add_actions(flatten=True)
+        actions = delta.table(path).get_add_actions(flatten=True)
         wanted = ["path", f"min.{SEQUENCE}", f"max.{SEQUENCE}", f"min.{BLOCK}"]
         listed = pl.DataFrame(actions)
     found = []
     for row in listed.select(c for c in wanted if c in listed.columns).iter_rows(named=True):
-        file = path / row["path"]
+        file = row["path"]
         try:
-            first = pl.scan_parquet(file).select(pl.col(SEQUENCE).min()).collect().item()
+            first = delta.scan_file(path, file).select(pl.col(SEQUENCE).min()).collect().item()
         except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException):
             block, start, end = (row.get(c) for c in (f"min.{BLOCK}", f"min.{SEQUENCE}", f"max.{SEQUENCE}"))
             says = f"a file with rows {start} to {end}, of block {block}, is missing or cannot be read"
@@ -136,10 +136,10 @@ def _files(path: Path, walk: Walk) -> list[Path]:
     return [file for _, file in sorted(found)]
 
 
-def _rows(file: Path, walk: Walk) -> pl.DataFrame:
+def _rows(path: Place, file: str, walk: Walk) -> pl.DataFrame:
     """The rows of a file. Other columns than a chain has, and rows in another order, are breaks."""
-    with delta.using(file):
-        rows = pl.read_parquet(file)
+    with delta.using(path):
+        rows = delta.scan_file(path, file).collect()
         if rows.columns != list(CHAIN):
             different = ", ".join(sorted(set(rows.columns) ^ set(CHAIN))) or "their order"
             walk.breaks.append(Break("changed", None, None, f"the columns were changed: {different}"))

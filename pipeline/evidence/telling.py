@@ -12,6 +12,8 @@ from pipeline.errors import UsageError
 from pipeline.evidence.chain import Chain, People
 from pipeline.model import Column
 from pipeline.stages.blocks import BLOCK, CHAIN, HASH, SEQUENCE
+from pipeline.store.joining import joined
+from pipeline.store.place import places, store_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,16 +49,21 @@ class History:
 
 def history(identity: str, context: Context) -> History:
     """Raises UsageError where nothing is known. An address finds every contact that it was sent for."""
-    folder = context.home / "evidence"
+    joined(context)
     found = [CHAIN.to_frame()]
-    for path in sorted(path for path in folder.glob("*") if delta.exists(path)):
+    for path in places(context.home, "evidence"):
+        if not delta.exists(path):
+            continue
         people = People(context.home, path.name).read()
         subjects = people.filter(names(people, identity)).get_column("subject").unique()
         if not subjects.is_empty():
             found.append(Chain(context.home, path.name).about(subjects.to_list()))
     rows = pl.concat(found).sort("recorded_at", SEQUENCE, maintain_order=True)
     if rows.is_empty():
-        raise UsageError(f"nothing is known of this identity in the evidence under {folder}; write it as in the export")
+        where = store_of(context.home) or context.home
+        raise UsageError(
+            f"nothing is known of this identity in the evidence under {where}/evidence; write it as in the export"
+        )
     told = rows.with_columns(pl.col(name).dt.strftime("%Y-%m-%dT%H:%M:%S%.6fZ") for name in _TIMES)
     return History(told.to_dicts())
 
