@@ -21,6 +21,7 @@ from tests.faults.processes import start
 from .hosts import Hosts, revert
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 
@@ -50,14 +51,14 @@ def test_what_a_killed_host_began_another_finishes(hosts: Hosts, tmp_path: Path)
     """Whatever the first one had in flight is read back: every contact is written once, and none is missing."""
     a, b = hosts.a, hosts.b
     a.seed(contacts_of(12), create_existing="duplicate")
-    mapping, export = a.mapping(batch_size=2), a.export(rows_of(12))
-    a.faults([{"fault": "latency", "seconds": 60, "operation": "updateContacts", "after": 2}])
+    mapping, export = a.mapping(batch_size=2, timeout=60), a.export(rows_of(12))
+    a.faults([{"fault": "gateway_timeout", "write": True, "seconds": 30, "operation": "updateContacts", "nth": [3]}])
     settings = {name.upper(): str(value) for name, value in a.more.items()}
     child = start(
         tmp_path / "process", a.sandbox.environment | settings | aws(), "sync", str(mapping), "--export", str(export),
         "--home", str(a.home),
     )  # fmt: skip
-    a.until(3)
+    wait_for(lambda: a.status(key_of(6)) == "OPT_IN")
     os.kill(child.pid, signal.SIGKILL)
     assert child.wait() == -signal.SIGKILL
     a.faults([])
@@ -65,7 +66,16 @@ def test_what_a_killed_host_began_another_finishes(hosts: Hosts, tmp_path: Path)
     resumed = b.resume(run_id)
     assert (resumed.exit_code, resumed.summary.balanced, resumed.summary.rows.updated) == (0, True, 12)
     assert {b.status(key_of(number)) for number in range(1, 13)} == {"OPT_IN"}
+    assert set(b.applied().values()) == {1}
     assert prove(b.context()).exit_code == 0
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    """Until it holds."""
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        threading.Event().wait(0.02)
 
 
 def aws() -> dict[str, str]:
@@ -81,7 +91,11 @@ def test_what_was_told_is_known_everywhere(hosts: Hosts) -> None:
     assert a.sync(mapping, export).summary.rows.updated == 4
     sent = len(a.mutations())
     again = b.sync(mapping, export)
-    assert (again.exit_code, again.summary.already_delivered_at is not None, again.summary.rows.unchanged) == (0, True, 4)
+    assert (again.exit_code, again.summary.already_delivered_at is not None, again.summary.rows.unchanged) == (
+        0,
+        True,
+        4,
+    )
     same = b.sync(mapping, b.export([*rows_of(4), row_of(1)]))
     assert (same.summary.rows.unchanged, same.summary.rows.superseded) == (4, 1)
     assert len(a.mutations()) == sent
