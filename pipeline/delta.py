@@ -64,16 +64,22 @@ def call(path: Place, name: str) -> None:
         table(path).alter.set_table_name(name)
 
 
-def scan(path: Place, as_of: datetime | None = None) -> pl.LazyFrame:
-    """The table as it is, or as it was at a time. Collect within `using`."""
+def scan(path: Place) -> pl.LazyFrame:
+    """The table as it is. Collect within `using`."""
+    return named(path)[1]
+
+
+def named(path: Place, as_of: datetime | None = None) -> tuple[str | None, pl.LazyFrame]:
+    """What a table says it is called, and the table as it is, or as it was at a time. Collect within `using`."""
     import polars as pl
 
-    if isinstance(path, Path):
-        return pl.scan_delta(str(path), version=as_of)
     found = table(path)
+    name = found.metadata().name
     if as_of is not None:
         found.load_as_version(as_of)
-    return pl.scan_delta(found, storage_options=bucket.file_options(), credential_provider=None)
+    if isinstance(path, Path):
+        return name, pl.scan_delta(found)
+    return name, pl.scan_delta(found, storage_options=bucket.file_options(), credential_provider=None)
 
 
 def scan_file(path: Place, name: str) -> pl.LazyFrame:

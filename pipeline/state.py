@@ -61,8 +61,8 @@ class State:
         if not delta.exists(self.path):
             return SCHEMA.to_frame()
         with delta.using(self.path):
-            rows = delta.scan(self.path, as_of)
-            if delta.name_of(self.path) != DIVISION:
+            name, rows = delta.named(self.path, as_of)
+            if name != DIVISION:
                 rows = rows.with_columns(bucket_of(pl.col(Column.IDENTITY)).alias(BUCKET))
             return rows.filter(pl.col(BUCKET).is_in(list(buckets))).collect()
 

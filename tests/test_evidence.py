@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
@@ -22,7 +23,6 @@ from pipeline.stages.evidence import TOLD
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from pipeline.evidence.heads import Heads
 
@@ -66,7 +66,9 @@ class Vault:
 
     def files(self) -> list[Path]:
         """The Parquet files by their first row."""
-        found = [self.chain.path / str(name) for name in pl.DataFrame(self.table().get_add_actions())["path"]]
+        found = [
+            Path(str(self.chain.path)) / str(name) for name in pl.DataFrame(self.table().get_add_actions())["path"]
+        ]
         return sorted(found, key=lambda file: int(str(pl.read_parquet(file)[SEQUENCE].min())))
 
     def table(self) -> DeltaTable:
@@ -241,11 +243,11 @@ def cut_by_an_old_version(vault: Vault) -> None:
 
 
 def cut_by_the_log(vault: Vault) -> None:
-    (vault.chain.path / "_delta_log" / "00000000000000000002.json").unlink()
+    (Path(str(vault.chain.path)) / "_delta_log" / "00000000000000000002.json").unlink()
 
 
 def cut_whole(vault: Vault) -> None:
-    shutil.rmtree(vault.chain.path)
+    shutil.rmtree(str(vault.chain.path))
 
 
 CUTS: Final[dict[str, tuple[Callable[[Vault], None], int, int]]] = {

@@ -199,4 +199,5 @@ def _reached(endpoint: str, region: str) -> Any:
         request_timeout=REQUEST_SECONDS,
         retry_strategy=AwsStandardS3RetryStrategy(max_attempts=RETRIES),
         background_writes=False,
+        allow_delayed_open=True,
     )

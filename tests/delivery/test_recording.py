@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,8 +15,6 @@ from pipeline.state import BUCKETS, State
 from tests.delivery.world import DATA_SET_ID, contacts_of, key_of, rows_of
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.delivery.world import World
 
 pytest_plugins = ["tests.delivery.fixtures"]
@@ -60,7 +59,7 @@ def test_a_shard_is_recorded_while_others_are_delivered(divided: World) -> None:
 def test_what_cannot_be_recorded_meanwhile_is_recorded_by_the_next_run(divided: World) -> None:
     """All is delivered all the same, the command says what it cannot write, and the next one sends nothing again."""
     mapping, export = divided.mapping(batch_size=5), divided.export(rows_of(COUNT))
-    blocked = state_of(divided).path
+    blocked = Path(str(state_of(divided).path))
     blocked.parent.mkdir(parents=True)
     blocked.write_text("not a table")
     with pytest.raises(StorageError):

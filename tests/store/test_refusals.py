@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pipeline import run
-from pipeline.context import Request
 from pipeline.errors import ConsentSyncError, RunFolderError, SettingsError, StorageError
 from pipeline.evidence.proving import prove
 from pipeline.ledger import opened
 from pipeline.settings import Settings
 from pipeline.store.bucket import Store
+from tests.delivery.commands import Commands
 from tests.delivery.world import KEY, contacts_of, key_of, rows_of
 
 from .hosts import ACCESS_KEY, SECRET, Hosts, readable
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pipeline.context import Perform, T
-    from tests.delivery.commands import Commands
     from tests.delivery.world import World
 
 
@@ -108,14 +108,17 @@ def statuses(host: World) -> dict[str, str]:
 
 
 def away(hosts: Hosts) -> None:
+    """Nobody answers."""
     hosts.bucket.go_away()
 
 
 def denying(hosts: Hosts) -> None:
+    """It knows the credentials and lets them do nothing."""
     hosts.bucket.refuse("all")
 
 
 def misnamed(hosts: Hosts) -> None:
+    """The setting names another bucket."""
     hosts.a.more = hosts.a.more | {"consent_sync_store": "s3://no-such-bucket-here/team"}
 
 
@@ -217,10 +220,8 @@ def test_a_store_that_is_none_is_an_error_of_the_settings(url: str) -> None:
 
 def test_credentials_are_in_no_file(hosts: Hosts, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
     """Neither on the store, nor in a home, nor in what the command says; nor is the key of the hashes."""
-    from tests.delivery.commands import Commands
-
     a = hosts.a
-    command: Commands = Commands(a, monkeypatch, capsys)
+    command = Commands(a, monkeypatch, capsys)
     for name, value in a.more.items():
         monkeypatch.setenv(name.upper(), value)
     a.seed(contacts_of(3))
@@ -236,11 +237,10 @@ def test_credentials_are_in_no_file(hosts: Hosts, monkeypatch: pytest.MonkeyPatc
     assert key_of(1) not in refused.err
 
 
-def test_a_plan_is_not_made_of_an_empty_ledger(hosts: Hosts) -> None:
-    """Two hosts that begin at the same time agree on one key, by the ledger's lock."""
-    hosts.a.seed(contacts_of(1))
-    requests = [Request(hosts.a.mapping(), hosts.a.export(rows_of(1)))]
-    run.plan(requests[0], hosts.a.context())
-    run.plan(requests[0], hosts.b.context())
-    keys = {(host.home / "evidence" / "key").read_bytes() for host in (hosts.a, hosts.b)}
+def test_hosts_that_begin_at_the_same_time_agree_on_a_key(hosts: Hosts) -> None:
+    """By the ledger's lock: whoever comes first makes it."""
+    several = [hosts.another(name) for name in "abcd"]
+    with ThreadPoolExecutor(len(several)) as pool:
+        list(pool.map(lambda host: run.runs(host.context()), several))
+    keys = {(host.home / "evidence" / "key").read_bytes() for host in several}
     assert keys == {hosts.bucket.objects()["evidence/key"]}
