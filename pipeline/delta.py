@@ -166,6 +166,11 @@ def replace(path: Place, rows: pl.DataFrame, partition_by: Sequence[str] = ()) -
         cleared.alter.set_table_properties(_KEEP, raise_if_not_exists=False)
 
 
+def said(path: Place, error: BaseException) -> str:
+    """What was refused, for people."""
+    return str(error) if isinstance(path, Path) else bucket.why(error)
+
+
 @contextmanager
 def using(path: Place) -> Iterator[None]:
     """Translates what a table refuses into a StorageError with the next step."""
@@ -176,8 +181,7 @@ def using(path: Place) -> Iterator[None]:
         yield
     # polars panics over a file that was cut off.
     except (DeltaError, OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
-        said = error if isinstance(path, Path) else bucket.why(error)
         raise StorageError(
-            f"the table under {path} cannot be used: {said}; put it right and run the command again: "
+            f"the table under {path} cannot be used: {said(path, error)}; put it right and run the command again: "
             "what was sent is in the ledger"
         ) from error

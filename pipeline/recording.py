@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from pipeline import canary
+from pipeline import canary, single_writer
 from pipeline.evidence.recording import Recorder
 from pipeline.model import Column, Reason
 from pipeline.quarantine import recording as quarantining
@@ -87,6 +87,7 @@ class Recording:
         settled = settle_items(items, run.ledger.batches(folder.run_id, shard), shard)
         self._evidence.add(items, settled)
         facts = told(items, settled, decided, run.job, Teller(folder.run_id, run.context.clock()))
+        single_writer.require_sole(run.context.home, run.ledger)
         self._state.write(facts.rows, facts.gone, facts.doubtful)
         if self._extent is None:
             return pl.DataFrame()

@@ -24,6 +24,7 @@ from pipeline.store.place import store_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from pipeline.context import Context
     from pipeline.job import Job
@@ -113,6 +114,12 @@ def holding(context: Context, ledger: Ledger, destination: str, account: str) ->
         if store_of(context.home) is not None:
             stack.enter_context(_shared(ledger, destination, account))
         yield
+
+
+def require_sole(home: Path, ledger: Ledger) -> None:
+    """Raises StorageError where the lock is lost, and other hosts record in the same place: nobody may record there."""
+    if ledger.require is not None and store_of(home) is not None:
+        ledger.require()
 
 
 @contextmanager

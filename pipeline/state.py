@@ -114,8 +114,9 @@ class State:
                 schema_mode="merge",
             )
         except (DeltaError, OSError) as error:
+            said = delta.said(self.path, error)
             raise StorageError(
-                f"the state under {self.path} cannot be written: {error}; run `consent-sync resume` when it can: "
+                f"the state under {self.path} cannot be written: {said}; run `consent-sync resume` when it can: "
                 "what was sent is in the ledger"
             ) from error
 

@@ -155,9 +155,9 @@ def erase(traced: Traced, context: Context, ledger: Ledger) -> None:
     if not untouched:
         words = traced.person.identities | traced.person.addresses
         perform("clear the reports", partial(reports.erase, folder, traced.records, words))
-        publishing.publish(folder, afresh=True)
+        perform("publish the run", partial(publishing.publish, folder, afresh=True))
         return
-    publishing.publish(folder, afresh=True)
+    perform("publish the run", partial(publishing.publish, folder, afresh=True))
     sealed = manifest.model_copy(update={"erased": folder.sealed_hash(manifest)})
     perform("write the reports again", partial(_report, Run(folder, sealed, traced.job, context, ledger)))
 

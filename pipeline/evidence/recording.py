@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
+from pipeline import single_writer
 from pipeline.erasure.forgotten import Forgotten
 from pipeline.evidence.chain import Chain, People, chain_name, heads_of
 from pipeline.evidence.pseudonym import key_of
@@ -79,6 +80,7 @@ class _Vault:
 
     def __init__(self, run: Run) -> None:
         home, name = run.context.home, chain_name(run.job.destination, run.job.account)
+        self._home, self._ledger = home, run.ledger
         self._key = key_of(home, made=True)
         self._job = run.job
         self._origin = Origin(
@@ -101,6 +103,7 @@ class _Vault:
 
     def put(self, who: pl.DataFrame, rows: pl.DataFrame) -> None:
         """Writes both, people first: a row whose subject nobody knows would prove nothing."""
+        single_writer.require_sole(self._home, self._ledger)
         self._people.add(who, known=self._are_known)
         self._chain.append(rows, self._heads, known=self._is_begun)
 

@@ -19,8 +19,10 @@ if TYPE_CHECKING:
 ENDPOINT: Final = "AWS_ENDPOINT_URL"
 REGIONS: Final = ("AWS_REGION", "AWS_DEFAULT_REGION")
 CONNECT_SECONDS: Final = 5
-REQUEST_SECONDS: Final = 60
-"""For one request, which moves a part of a file at most."""
+REQUEST_SECONDS: Final = 30
+"""For one request for a file of a run: how long nothing may come."""
+TABLE_SECONDS: Final = 120
+"""For one request for a table: all of it."""
 RETRIES: Final = 4
 RETRYING_SECONDS: Final = 60
 AT_ONCE: Final = 8 * 1024 * 1024
@@ -159,7 +161,7 @@ def table_options() -> dict[str, str]:
         "aws_region": _region(),
         "aws_conditional_put": "etag",
         "connect_timeout": f"{CONNECT_SECONDS}s",
-        "timeout": f"{REQUEST_SECONDS}s",
+        "timeout": f"{TABLE_SECONDS}s",
         "max_retries": str(RETRIES),
         "retry_timeout": f"{RETRYING_SECONDS}s",
     }

@@ -59,7 +59,7 @@ def join(context: Context, ledger: Ledger) -> None:
             f"the state of {context.home} is on {mine}, and CONSENT_SYNC_STORE is {url}; correct it, or use an empty "
             "home"
         )
-    _keep(context.home, _key(store, ledger), store)
+    _keep(context.home, _key(store), store)
     from pipeline.store import following
 
     following.follow(context.home, store)
@@ -75,14 +75,15 @@ def joined(context: Context) -> None:
 
 
 def _require_same(url: str | None, ledger: Ledger) -> None:
-    """The first home that names a store names it for all."""
+    """The first home that names a store names it for all, and makes the key of all."""
+    named = sa.select(STORES.c.url)
     with ledger.transaction() as connection:
-        known = connection.scalar(sa.select(STORES.c.url))
+        known = connection.scalar(named)
         if known is None and url is not None:
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_JOINING)))
-            known = connection.scalar(sa.select(STORES.c.url))
+            known = connection.scalar(named)
             if known is None:
-                Store(url).require_bucket()
+                _begin(Store(url))
                 connection.execute(STORES.insert().values(url=url))
                 return
     if known is not None and known != url:
@@ -91,6 +92,22 @@ def _require_same(url: str | None, ledger: Ledger) -> None:
             f"the hosts that share this ledger keep their state on {known}, and CONSENT_SYNC_STORE {found}; without "
             "that state nobody would know who opted out; set it to this"
         )
+
+
+def _begin(store: Store) -> None:
+    """A key for a new store; one that has a state already, as of homes that moved, keeps its own."""
+    store.require_bucket()
+    if store.read(KEY) is None:
+        if store.files("evidence") or store.files("state"):
+            raise _lost(store)
+        store.put(KEY, secrets.token_bytes(KEY_BYTES))
+
+
+def _lost(store: Store) -> StorageError:
+    return StorageError(
+        f"the key {store.uri(KEY)} is missing, and what was hashed with it cannot be found without it; put it back "
+        "from a backup"
+    )
 
 
 def _require_empty(home: Path, store: Store) -> None:
@@ -103,26 +120,13 @@ def _require_empty(home: Path, store: Store) -> None:
         )
 
 
-def _key(store: Store, ledger: Ledger) -> bytes:
-    """The key of all homes of the store: whoever comes first makes it."""
+def _key(store: Store) -> bytes:
+    """The key of all homes of the store."""
     key = store.read(KEY)
     if key is None:
-        with ledger.transaction() as connection:
-            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_JOINING)))
-            key = store.read(KEY) or _made(store)
+        raise _lost(store)
     if len(key) != KEY_BYTES:
         raise StorageError(f"the key {store.uri(KEY)} is not one; put it back from a backup")
-    return key
-
-
-def _made(store: Store) -> bytes:
-    if store.files("evidence"):
-        raise StorageError(
-            f"the key {store.uri(KEY)} is missing, and what was hashed with it cannot be found without it; put it back "
-            "from a backup"
-        )
-    key = secrets.token_bytes(KEY_BYTES)
-    store.put(KEY, key)
     return key
 
 

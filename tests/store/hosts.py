@@ -45,9 +45,9 @@ class Bucket:
         """The store under a prefix of it."""
         return f"s3://{self.name}/team"
 
-    def refuse(self, everything: str = "") -> None:
-        """Refuses whatever writes; or (`all`) whatever comes."""
-        httpx.put(f"{self.endpoint}/_control/refuse?{everything}").raise_for_status()
+    def refuse(self, what: str = "") -> None:
+        """Refuses whatever writes, or (`3`) but for the next three such requests; or (`all`) whatever comes."""
+        httpx.put(f"{self.endpoint}/_control/refuse?{what}").raise_for_status()
 
     def allow(self) -> None:
         """Refuses nothing any more."""

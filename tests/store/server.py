@@ -1,7 +1,7 @@
 """An S3 server on a free port of 127.0.0.1, in a process of its own: `python -m tests.store.server`.
 
-It says where it is on stdout, and ends with its stdin. PUT /_control/refuse makes it refuse everything that writes, or
-(with `?all`) everything; PUT /_control/allow takes that back.
+It says where it is on stdout, and ends with its stdin. PUT /_control/refuse makes it refuse everything that writes
+(`?3`: but for the next three such requests), or (with `?all`) everything; PUT /_control/allow takes that back.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ class Refusing:
     def __init__(self, application: Callable[..., Iterable[bytes]]) -> None:
         self._application = application
         self._refused: frozenset[str] = frozenset()
+        self._left = 0
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         path, method = environ["PATH_INFO"], environ["REQUEST_METHOD"]
@@ -33,11 +34,13 @@ class Refusing:
             writing = {"PUT", "POST", "DELETE"}
             everything = writing | ({"GET", "HEAD"} if environ["QUERY_STRING"] == "all" else set())
             self._refused = frozenset(everything) if path.endswith("refuse") else frozenset()
+            self._left = int(environ["QUERY_STRING"]) if environ["QUERY_STRING"].isdigit() else 0
             start_response("200 OK", [("Content-Length", "0")])
             return [b""]
-        if method in self._refused:
+        if method in self._refused and self._left <= 0:
             start_response("403 Forbidden", [("Content-Type", "application/xml"), ("Content-Length", str(len(DENIED)))])
             return [DENIED]
+        self._left -= method in self._refused
         return self._application(environ, start_response)
 
 

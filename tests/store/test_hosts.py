@@ -10,10 +10,11 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
+import sqlalchemy as sa
 
 from pipeline import explaining, run
 from pipeline.context import Request
-from pipeline.errors import DestinationBusy
+from pipeline.errors import DestinationBusy, StorageError
 from pipeline.evidence.proving import prove
 from pipeline.evidence.telling import history
 from pipeline.ledger import opened
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from tests.delivery.world import World
+    from pipeline.context import T
 
     from .hosts import Hosts
 
@@ -171,19 +172,20 @@ def test_a_run_is_reverted_by_another_host(hosts: Hosts) -> None:
 
 
 def test_two_hosts_plan_at_the_same_second(hosts: Hosts) -> None:
-    """Their runs have names of their own, and each is the one that was planned."""
-    hosts.a.seed(contacts_of(4))
-    mapping, at = hosts.a.mapping(), hosts.a.context().clock()
-    one, other = (
-        run_at(host, mapping, host.export(rows_of(count)), at) for host, count in ((hosts.a, 2), (hosts.b, 3))
-    )
-    assert one != other
-    assert hosts.another("c").apply(one).summary.rows.updated == 2
+    """One while the other is at it: their runs have names of their own, and each is the one that was planned."""
+    a, b, others = hosts.a, hosts.b, list[str]()
+    a.seed(contacts_of(4))
+    mapping, at = a.mapping(), a.context().clock()
+    two, three = a.export(rows_of(2)), a.export(rows_of(3))
 
+    def perform(name: str, action: Callable[[], T], /) -> T:
+        if name == "guard":
+            others.append(run.plan(Request(mapping, three), b.context(clock=lambda: at)).summary.run_id)
+        return action()
 
-def run_at(host: World, mapping: Path, export: Path, at: datetime) -> str:
-    """Plans as of a time; the run's id."""
-    return run.plan(Request(mapping, export), host.context(clock=lambda: at)).summary.run_id
+    own = run.plan(Request(mapping, two), a.context(clock=lambda: at, perform=perform)).summary.run_id
+    assert own not in others
+    assert hosts.another("c").apply(own).summary.rows.updated == 2
 
 
 def test_a_live_run_is_not_recorded_by_another_host(hosts: Hosts) -> None:
@@ -200,6 +202,29 @@ def test_a_live_run_is_not_recorded_by_another_host(hosts: Hosts) -> None:
 
     a.sync(a.mapping(batch_size=1), a.export(rows_of(3)), progress=progress)
     assert busy == [6]
+
+
+def test_a_run_that_loses_the_ledgers_lock_records_nothing(hosts: Hosts, postgresql: str) -> None:
+    """Another host may do it by now, and does: once."""
+    a, b, cut = hosts.a, hosts.b, list[int]()
+    a.seed(contacts_of(6))
+    engine = sa.create_engine(postgresql.replace("postgresql://", "postgresql+psycopg://"))
+
+    def progress(stage: str, done: int, total: int | None) -> None:
+        if stage == "deliver" and not cut:
+            with engine.begin() as connection:
+                held = "select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory'"
+                cut.append(len(connection.execute(sa.text(held)).all()))
+
+    with pytest.raises(StorageError, match="lock is lost"):
+        a.sync(a.mapping(batch_size=1), a.export(rows_of(6)), progress=progress)
+    engine.dispose()
+    assert not [key for key in hosts.bucket.objects() if key.startswith(("state/", "people/"))]
+    [run_id] = hosts.runs_of(a)
+    assert b.resume(run_id).summary.rows.updated == 6
+    assert set(b.applied().values()) == {1}
+    proof = prove(b.context())
+    assert (proof.exit_code, proof.chains[0].rows) == (0, 6)
 
 
 def test_the_state_of_another_day_is_read_from_the_store(hosts: Hosts) -> None:

@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pipeline import run
-from pipeline.errors import ConsentSyncError, RunFolderError, SettingsError, StorageError
+from pipeline.erasure import forgetting
+from pipeline.errors import ConsentSyncError, RunFolderError, SettingsError, StorageError, UsageError
 from pipeline.evidence.proving import prove
 from pipeline.ledger import opened
+from pipeline.run_folder import RunFolder
 from pipeline.settings import Settings
+from pipeline.store import publishing
 from pipeline.store.bucket import Store
 from tests.delivery.commands import Commands
 from tests.delivery.world import KEY, contacts_of, key_of, rows_of
@@ -59,6 +62,34 @@ def test_nothing_is_sent_of_a_plan_that_the_store_does_not_take(hosts: Hosts) ->
         hosts.b.apply(run_id)
     assert a.apply(run_id).summary.rows.updated == 3
     assert hosts.b.report(run_id).summary.rows.updated == 3
+
+
+@pytest.mark.parametrize("writes", [0, 1, 5])
+def test_a_plan_of_which_the_store_has_a_part_does_not_exist(hosts: Hosts, writes: int) -> None:
+    """Its manifest comes last; nobody is forgotten while somebody may be in it."""
+    a, b = hosts.a, hosts.b
+    a.seed(contacts_of(3))
+    synced(a, perform=just_before("guard", lambda: hosts.bucket.refuse(str(writes))))
+    hosts.bucket.allow()
+    [run_id] = hosts.runs_of(a)
+    assert len([key for key in hosts.bucket.objects() if key.startswith(f"runs/{run_id}/")]) == writes
+    with pytest.raises(RunFolderError, match="there is no run"):
+        b.apply(run_id)
+    if writes:
+        with pytest.raises(UsageError, match=run_id):
+            forgetting.forget(key_of(2), b.context())
+
+
+def test_what_is_published_afresh_is_put_there_though_it_is_as_long(hosts: Hosts) -> None:
+    """As a plan may be that a person was taken out of."""
+    a = hosts.a
+    a.seed(contacts_of(3))
+    run_id = a.plan(a.mapping(), a.export(rows_of(3))).summary.run_id
+    folder = RunFolder.open(a.home, run_id)
+    path = folder.plan_file("items", 0)
+    path.write_bytes(path.read_bytes()[::-1])
+    publishing.publish(folder, afresh=True)
+    assert hosts.bucket.objects()[f"runs/{run_id}/plan/{path.name}"] == path.read_bytes()
 
 
 def test_nothing_is_sent_of_a_plan_that_is_no_longer_there(hosts: Hosts) -> None:
