@@ -126,6 +126,7 @@ def test_what_was_recorded_while_the_report_found_no_store_is_reported_again(hos
     a.seed(contacts_of(3))
     synced(a, perform=just_before("report", hosts.bucket.go_away))
     hosts.bucket.come_back()
+    assert set(statuses(a).values()) == {"planned"}
     [run_id] = hosts.runs_of(a)
     resumed = b.resume(run_id)
     assert (resumed.exit_code, resumed.summary.rows.updated, len(a.mutations())) == (0, 3, 1)
