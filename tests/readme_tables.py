@@ -51,6 +51,7 @@ WHY: Final = {
 DEFAULTS: Final = {
     "consent_sync_home": "`.consent-sync`",
     "consent_sync_database_url": "SQLite in the home",
+    "consent_sync_store": "none: in the home",
     "consent_sync_attempts": "6",
     "consent_sync_max_shard_records": "10,000,000",
     "consent_sync_memory_mib": "1024",
@@ -72,6 +73,8 @@ MEANING: Final = {
     "wix_site_id": "the site whose consents they are",
     "consent_sync_home": "where runs, ledger and state live",
     "consent_sync_database_url": "the ledger's database",
+    "consent_sync_store": "where hosts share state, evidence and runs: `s3://bucket/prefix`, see "
+    "[object store](#state-and-runs-on-an-object-store)",
     "consent_sync_attempts": "how often one request is tried while the destination gives no usable answer",
     "consent_sync_max_shard_records": "records that are planned at once, see [limits](#limits)",
     "consent_sync_memory_mib": "memory that a run may take, in MiB: larger exports are divided, see [memory](#memory)",
