@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from io import BytesIO
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
@@ -14,6 +16,7 @@ from pipeline.stages import opt_outs
 from pipeline.stages.batch import OPTING_OUT
 from pipeline.stages.opt_outs import AGE, AT, SINCE, TARGET
 from pipeline.stages.outcomes import settle_items
+from pipeline.store import fetching
 
 if TYPE_CHECKING:
     from pipeline.carried_out import Run
@@ -98,8 +101,8 @@ def _earlier(run: Run) -> list[pl.DataFrame]:
     manifest = run.manifest
     runs = [row["run_id"] for row in run.ledger.runs() if _same(row, manifest)]
     before = runs[runs.index(manifest.run_id) + 1 :] if manifest.run_id in runs else []
-    paths = [run.folder.path.parent / run_id / FILE for run_id in before]
-    return [pl.read_parquet(path) for path in [path for path in paths if path.is_file()][:REMEMBERED]]
+    found = (fetching.contents(run.context.home, run_id, FILE) for run_id in before)
+    return [pl.read_parquet(BytesIO(kept)) for kept in islice(filter(None, found), REMEMBERED)]
 
 
 def _same(row: dict[str, Any], manifest: Manifest) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -15,6 +16,8 @@ from pipeline.errors import SettingsError
 ENVIRONMENT: Final = ".env"
 MAX_BYTES: Final = 256 * 1024
 """Of `.env`: it is read as a whole, and holds a line for each setting."""
+STORE: Final = r"s3://[a-z0-9][a-z0-9.-]+[a-z0-9](/[A-Za-z0-9._=-]+)*/?"
+"""A bucket, and where in it."""
 OPT_OUT_LIMITS: Final = (2, 5, 10)
 """Business days that laws give."""
 
@@ -34,9 +37,7 @@ class Settings(BaseSettings):
     wix_site_id: str | None = None
     consent_sync_home: Path = Path(".consent-sync")
     consent_sync_database_url: SecretStr | None = None
-    consent_sync_store: (
-        Annotated[str, Field(pattern=r"^s3://[a-z0-9][a-z0-9.-]+[a-z0-9](/[A-Za-z0-9._=-]+)*/?$")] | None
-    ) = None
+    consent_sync_store: str | None = None
     """Where hosts share state, evidence and runs: s3://bucket/prefix; None: each keeps them in its home."""
     consent_sync_attempts: Annotated[int, Field(ge=1)] = 6
     """How often one request is tried while the destination gives no usable answer."""
@@ -65,6 +66,8 @@ class Settings(BaseSettings):
     @field_validator("consent_sync_store")
     @classmethod
     def _names_one_place(cls, value: str | None) -> str | None:
+        if value is not None and re.fullmatch(STORE, value) is None:
+            raise ValueError("write it as s3://bucket/prefix, without credentials")
         return value.rstrip("/") if value else value
 
     consent_sync_operator: str | None = None

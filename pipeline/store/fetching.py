@@ -5,7 +5,9 @@ HOME/runs/RUN_ID/.seen is the hash of the manifest that the store had when the t
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
+import os
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -15,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 from pydantic import ValidationError
 
 from pipeline.errors import RunFolderError
-from pipeline.run_folder import FOLDER_MODE, MANIFEST, Manifest, RunFolder, storing
+from pipeline.run_folder import FILE_MODE, FOLDER_MODE, MANIFEST, Manifest, RunFolder, storing
 from pipeline.store.place import store_of
 
 if TYPE_CHECKING:
@@ -77,6 +79,13 @@ def bring(home: Path, run_id: str) -> None:
 
     A run that was never published stays as it is. Raises RunFolderError for a copy whose original was removed.
     """
+    if store_of(home) is not None:
+        with alone(home):
+            brought(home, run_id)
+
+
+def brought(home: Path, run_id: str) -> None:
+    """The same, for who is `alone`."""
     store = store_of(home)
     if store is None:
         return
@@ -97,6 +106,28 @@ def bring(home: Path, run_id: str) -> None:
             if _fetched(store, folder, content):
                 return
     raise RunFolderError(f"run {run_id} is being written by another host; wait until it ends")
+
+
+@contextmanager
+def alone(home: Path) -> Iterator[None]:
+    """Waits until nobody else on this host brings copies into the home."""
+    path = home / "locks" / "fetching.lock"
+    with storing(path):
+        path.parent.mkdir(parents=True, exist_ok=True, mode=FOLDER_MODE)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def contents(home: Path, run_id: str, name: str) -> bytes | None:
+    """One file of a run, as it is on the store, without bringing the run; None: there is none."""
+    store, path = store_of(home), home / "runs" / run_id / name
+    kept = store.read(f"{key_of_run(run_id)}/{name}") if store else None
+    with storing(path):
+        return path.read_bytes() if kept is None and path.is_file() else kept
 
 
 def sealed_alike(one: Manifest, other: Manifest) -> bool:

@@ -9,7 +9,7 @@ from pipeline.erasure import audits
 from pipeline.erasure.forgotten import Forgotten
 from pipeline.errors import RunFolderError
 from pipeline.run_folder import RunFolder
-from pipeline.store.fetching import SEEN, bring
+from pipeline.store.fetching import SEEN, alone, brought
 from pipeline.store.place import FORGOTTEN
 
 if TYPE_CHECKING:
@@ -24,11 +24,15 @@ def follow(home: Path, store: Store) -> None:
     That copy is written last: what was stopped halfway is done again.
     """
     listed, known = store.read(FORGOTTEN), home / FORGOTTEN
-    if listed is None or (known.exists() and known.read_bytes() == listed):
-        return
+    if listed is not None and not (known.exists() and known.read_bytes() == listed):
+        with alone(home):
+            _follow(home, listed)
+
+
+def _follow(home: Path, listed: bytes) -> None:
     for seen in sorted(home.glob(f"runs/*/{SEEN}")):
         try:
-            bring(home, seen.parent.name)
+            brought(home, seen.parent.name)
         except RunFolderError:  # it was removed from the store
             shutil.rmtree(seen.parent)
     for path in audits.kept(home):
@@ -36,4 +40,5 @@ def follow(home: Path, store: Store) -> None:
         named = Forgotten(home).named(rows.get_column("identity"))
         if named.any():
             audits.put(path, rows.filter(~named))
+    known = home / FORGOTTEN
     RunFolder(known.parent).write_bytes(known.name, listed)

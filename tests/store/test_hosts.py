@@ -6,7 +6,8 @@ import os
 import signal
 import threading
 import time
-from datetime import UTC, datetime
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,6 +20,7 @@ from pipeline.evidence.proving import prove
 from pipeline.evidence.telling import history
 from pipeline.ledger import opened
 from pipeline.model import RunStatus
+from pipeline.standing import existing
 from pipeline.state import BUCKETS, State
 from tests.delivery.world import contact_of, contacts_of, key_of, row_of, rows_of
 from tests.faults.processes import start
@@ -158,6 +160,26 @@ def test_what_failed_on_one_host_is_tried_again_by_another(hosts: Hosts) -> None
     kept = again.summary.quarantine
     assert (kept.retried, kept.waiting, kept.elsewhere, kept.lost) == (1, 0, 0, 0)
     assert b.status(key_of(2)) == "OPT_IN"
+
+
+def test_the_opt_out_clock_goes_on_on_another_host(hosts: Hosts) -> None:
+    """An opt-out without a time is as old as the first run of any host that left it open."""
+    a, b, now = hosts.a, hosts.b, datetime(2026, 3, 2, 12, tzinfo=UTC)
+    a.seed(contacts_of(2))
+    a.faults([{"fault": "poison_row", "key": key_of(2), "code": "X", "message": "no"}])
+    export = a.export(rows_of(2, email_opt_in="N", at=""))
+    a.sync(a.mapping(), export, clock=lambda: now)
+    later = b.sync(b.mapping(), export, clock=lambda: now + timedelta(days=14)).summary.open_opt_outs
+    assert (later.open, later.oldest_business_days) == (1, 10)
+
+
+def test_commands_of_a_host_bring_the_same_run_at_once(hosts: Hosts) -> None:
+    """Each finds it whole."""
+    hosts.a.seed(contacts_of(3))
+    run_id = hosts.a.plan(hosts.a.mapping(), hosts.a.export(rows_of(3))).summary.run_id
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda _: existing(run_id, hosts.b.context())[1].plan_hash, range(8)))
+    assert len(set(found)) == 1
 
 
 def test_a_run_is_reverted_by_another_host(hosts: Hosts) -> None:
