@@ -145,19 +145,19 @@ def all_here(home: Path) -> Iterator[None]:
     if store is None:
         yield
         return
-    there = store.folders("runs")
-    for seen in sorted(home.glob(f"runs/*/{SEEN}")):
+    copies = sorted(home.glob(f"runs/*/{SEEN}"))
+    there = store.folders("runs")  # after looking here: what is published meanwhile was not removed
+    for seen in copies:
         if seen.parent.name not in there:
             shutil.rmtree(seen.parent)
-    mine = {path.name for path in (home / "runs").glob("*")}
+    lacking = [run_id for run_id in there if not (home / "runs" / run_id).exists()]
     try:
         for run_id in there:
             bring(home, run_id)
         yield
     finally:
-        for path in (home / "runs").glob("*"):
-            if path.name not in mine:
-                shutil.rmtree(path, ignore_errors=True)
+        for run_id in lacking:
+            shutil.rmtree(home / "runs" / run_id, ignore_errors=True)
 
 
 def key_of_run(run_id: str) -> str:

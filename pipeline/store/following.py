@@ -9,7 +9,7 @@ from pipeline.erasure import audits
 from pipeline.erasure.forgotten import Forgotten
 from pipeline.errors import RunFolderError
 from pipeline.run_folder import RunFolder
-from pipeline.store.fetching import SEEN, alone, brought
+from pipeline.store.fetching import SEEN, alone, brought, is_whole
 from pipeline.store.place import FORGOTTEN
 
 if TYPE_CHECKING:
@@ -26,15 +26,17 @@ def follow(home: Path, store: Store) -> None:
     listed, known = store.read(FORGOTTEN), home / FORGOTTEN
     if listed is not None and not (known.exists() and known.read_bytes() == listed):
         with alone(home):
-            _follow(home, listed)
+            _follow(home, store, listed)
 
 
-def _follow(home: Path, listed: bytes) -> None:
+def _follow(home: Path, store: Store, listed: bytes) -> None:
     for seen in sorted(home.glob(f"runs/*/{SEEN}")):
         try:
             brought(home, seen.parent.name)
-        except RunFolderError:  # it was removed from the store
-            shutil.rmtree(seen.parent)
+        except RunFolderError:
+            if is_whole(store, seen.parent.name):
+                raise
+            shutil.rmtree(seen.parent)  # it was removed from the store
     for path in audits.kept(home):
         rows = audits.read(path)
         named = Forgotten(home).named(rows.get_column("identity"))
