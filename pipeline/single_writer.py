@@ -108,10 +108,10 @@ class Writer:
 
 @contextmanager
 def holding(context: Context, ledger: Ledger, destination: str, account: str) -> Iterator[None]:
-    """Holds an account for what sends nothing: in this home, and for all hosts that share its store."""
+    """Holds an account for what sends nothing: in this home, and in a shared ledger."""
     with ExitStack() as stack:
         stack.enter_context(lock.holding(context.home, destination, account))
-        if store_of(context.home) is not None:
+        if ledger.is_shared:
             stack.enter_context(_shared(ledger, destination, account))
         yield
 
