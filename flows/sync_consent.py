@@ -19,6 +19,7 @@ from prefect.client.schemas.objects import State
 from flows import alerts, approval, artifact, secret_blocks
 from flows.approval import Decision
 from flows.carrying_out import Approver, carry_out
+from flows.dask_hands import hands_of
 from flows.ending import Ending, error_of, state_of
 from flows.kept import keep
 from flows.outlet import keep_talking
@@ -78,7 +79,7 @@ def _ending(request: SyncRequest, telling: Telling, progress: Reporter) -> Endin
             limited(stop, settings.consent_sync_time_limit_minutes),
         ):
             world = {"stop": stop, "progress": progress, "perform": progress.performing(as_task)}
-            context = Context.of(settings, announce=alive.carries_out, **world)
+            context = Context.of(settings, announce=alive.carries_out, hands=hands_of(settings), **world)
             asker = Asker(request, context, telling, progress) if runtime.deployment.id else None
             try:
                 ending: Ending = carry_out(request, context, asker, alive.interrupted)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from pipeline.hands.orders import Hands
     from pipeline.settings import Settings
 
 T = TypeVar("T")
@@ -76,6 +77,8 @@ class Context:
     """Where all homes of a user meet, so that two of them do not write to one account at a time."""
     pause: Callable[[threading.Event, float], bool] = threading.Event.wait
     """Waits for the stop event for so many seconds; true where it was set."""
+    hands: Hands | None = None
+    """Where shards are worked on by other processes; None: by this one alone."""
     show_addresses: bool = False
     """Whether the report shows identities and addresses as they are."""
 

@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pipeline import canary, mapping_file, relisting, sending_order
 from pipeline.blaming import placing
+from pipeline.dispatching import dispatcher
 from pipeline.errors import GuardTripped, Refused
-from pipeline.job import row_key
-from pipeline.model import Column, Reason, RunStatus
+from pipeline.hands import spreading
+from pipeline.model import Reason, RunStatus
 from pipeline.stages.batch import PHASES
 from pipeline.stages.deliver import Deliverer
 from pipeline.store import publishing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    import polars as pl
+    from collections.abc import Callable
 
     from pipeline.carried_out import Run
     from pipeline.errors import ConsentSyncError
     from pipeline.ledger_rows import Settlement
     from pipeline.model import Extent
     from pipeline.session import Session
-    from pipeline.stages.deliver import Batch
 
 
 def deliver(run: Run, session: Session, extent: Extent, heard: Callable[[Settlement], None], *, watchful: bool) -> None:
@@ -42,17 +39,14 @@ def deliver(run: Run, session: Session, extent: Extent, heard: Callable[[Settlem
         run.context.progress("deliver", count, total)
         heard(settlement)
 
-    deliverer = Deliverer(
-        run.job, session, run.ledger, run.folder.run_id, run.context.stop, run.context.clock, settled, watchful
-    )
-    deliverer.lists = run.lists.listed
-    forbidden = relisting.barred(run)
+    sends = dispatcher(run, session, settled, watchful=watchful)
 
     def send(most: int | None = None) -> None:
-        done = run.ledger.batches(run.folder.run_id)
+        """The canary is sent from here; so is what hands leave of the rest."""
         budget = None if most is None else sending_order.Budget(most)
         for phase in sending_order.PHASES_OF[extent]:
-            deliverer.deliver(_without(forbidden, sending_order.batches(run, phase, done, budget), run))
+            left = spreading.deliver(run, phase, watchful=watchful) if most is None else None
+            sends.send(phase, run.ledger.batches(run.folder.run_id), budget, left)
 
     file = mapping_file.load(run.folder.path / "mapping.yaml")
     try:
@@ -60,8 +54,8 @@ def deliver(run: Run, session: Session, extent: Extent, heard: Callable[[Settlem
             canary.first(run, session, extent, send)
             send()
     finally:
-        if count > before:
-            relisting.note(run, forbidden)
+        if count > before or run.context.hands is not None:
+            relisting.note(run, sends.forbidden)
 
 
 def look_back(run: Run, session: Session) -> None:
@@ -73,16 +67,6 @@ def look_back(run: Run, session: Session) -> None:
     budget = canary.budget_of(run)
     for phase in PHASES:
         deliverer.deliver(batch for batch in sending_order.batches(run, phase, done, budget) if batch.begun)
-
-
-def _without(forbidden: pl.DataFrame, batches: Iterator[Batch], run: Run) -> Iterator[Batch]:
-    """The batches with what a suppression list forbids by now."""
-    if forbidden.is_empty():
-        yield from batches
-        return
-    for batch in batches:
-        barred = batch.items.join(forbidden, on=row_key(run.job), how="semi")
-        yield replace(batch, barred=tuple(barred.get_column(Column.RECORD)))
 
 
 def status_after(error: ConsentSyncError) -> RunStatus:

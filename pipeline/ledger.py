@@ -41,6 +41,8 @@ class Ledger:
         self.url = url
         self.require: Callable[[], None] | None = None
         """Looked at before anything is intended: raises where somebody else may write by now."""
+        self.held_by: int | None = None
+        """The connection of a shared database by which this command holds an account."""
         self.engine = engine_of(url)
         self._intend = self._insert(BATCHES).on_conflict_do_nothing()
         with self._begin() as connection:

@@ -12,14 +12,16 @@ from pipeline.stages import permissions, suppress
 from pipeline.stages.outcomes import settle_items
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pipeline.carried_out import Run
 
 
-def barred(run: Run) -> pl.DataFrame:
-    """Row key and list of every permission of the plan for an address that a list has by now."""
+def barred(run: Run, shards: Sequence[int] | None = None) -> pl.DataFrame:
+    """Row key and list of every permission of the plan, or of some shards, for an address that a list has by now."""
     listed = run.lists.listed
-    shards = range(run.manifest.shards if listed else 0)
-    found = [permissions.barred(run.folder.read_plan("permissions", shard), listed) for shard in shards]
+    looked_at = (range(run.manifest.shards) if shards is None else shards) if listed else ()
+    found = [permissions.barred(run.folder.read_plan("permissions", shard), listed) for shard in looked_at]
     nobody = pl.DataFrame(schema={Column.RECORD: pl.Int64, suppress.LIST: pl.Int32})
     return pl.concat(found) if found else nobody
 

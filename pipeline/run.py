@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -24,20 +24,16 @@ from pipeline import (
     standing,
     suppression,
 )
-from pipeline.blaming import placing
 from pipeline.carried_out import Result, Run
 from pipeline.errors import ConsentSyncError, DestinationBusy, RunFolderError
 from pipeline.ledger import opened
+from pipeline.meeting import met
 from pipeline.model import Extent, RunStatus
-from pipeline.pacing.book import desk_of, note_slowed
-from pipeline.session import connect
-from pipeline.subject import Subject, bound, destination_of, job_as_planned, renamed
+from pipeline.pacing.book import note_slowed
+from pipeline.subject import Subject, job_as_planned, renamed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from pipeline.context import Context, Request
-    from pipeline.destinations.interface import Audience
     from pipeline.job import Job
     from pipeline.ledger import Ledger
     from pipeline.mapping_file import MappingFile
@@ -58,7 +54,7 @@ class Leave:
 def plan(request: Request, context: Context) -> Result:
     """Everything but the writing: the run folder with the plan, its figures and its hash. Sends no mutation."""
     file = mapping_file.load(request.mapping)
-    with opened(context) as ledger, _opened(file, context, ledger) as (session, job, audience):
+    with opened(context) as ledger, met(file, context, ledger) as (session, job, audience):
         # A run that holds the destination now records itself, and makes this plan stale.
         with suppress(DestinationBusy), single_writer.writing(context, ledger, job):
             _record_earlier(job, context, ledger)
@@ -77,7 +73,7 @@ def sync(request: Request, context: Context) -> Result:
 
 def _sync(request: Request, file: MappingFile, context: Context, ledger: Ledger) -> Result:
     with (
-        _opened(file, context, ledger) as (session, job, audience),
+        met(file, context, ledger) as (session, job, audience),
         single_writer.writing(context, ledger, job) as held,
     ):
         _record_earlier(job, context, ledger)
@@ -96,7 +92,7 @@ def revert(run_id: str, context: Context) -> Result:
     folder, manifest = standing.existing(run_id, context)
     standing.require_whole(manifest)
     file = mapping_file.load(folder.path / "mapping.yaml")
-    with opened(context) as ledger, _opened(file, context, ledger) as (session, now_bound, audience):
+    with opened(context) as ledger, met(file, context, ledger) as (session, now_bound, audience):
         standing.require_account(now_bound, manifest)
         with suppress(DestinationBusy), single_writer.writing(context, ledger, now_bound):
             _record_earlier(now_bound, context, ledger)
@@ -231,7 +227,7 @@ def _go_on(folder: RunFolder, manifest: Manifest, context: Context, leave: Leave
     file = mapping_file.load(folder.path / "mapping.yaml")
     with (
         opened(context) as ledger,
-        _opened(file, context, ledger) as (session, now_bound, _),
+        met(file, context, ledger) as (session, now_bound, _),
         single_writer.writing(context, ledger, now_bound) as held,
     ):
         held.name(folder.run_id)
@@ -247,12 +243,3 @@ def _go_on(folder: RunFolder, manifest: Manifest, context: Context, leave: Leave
         canary.admit(run, leave.canary, begun=begun, approved=leave.approved_hash is not None)
         ledger.permit(folder.run_id, leave.extent, leave.approved_hash, context.clock())
         return replace(_carry_out(run, session, leave.extent, watchful=True), notes=leave.notes)
-
-
-@contextmanager
-def _opened(file: MappingFile, context: Context, ledger: Ledger) -> Iterator[tuple[Session, Job, Audience]]:
-    destination, desk = destination_of(file, context.settings), desk_of(ledger, file, context.settings)
-    with connect(destination, file.mapping.delivery, context.stop, context.patience, desk) as session:
-        job, audience = bound(file, session)
-        with placing(file, destination, job):
-            yield session, job, audience

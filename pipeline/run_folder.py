@@ -190,8 +190,8 @@ class RunFolder:
 
         path = self.plan_file(kind, shard)
         try:
-            plan = pl.scan_parquet(path).drop(*without).select(only or pl.all())
-            return (plan if rows is None else plan.filter(rows)).collect()
+            plan = pl.scan_parquet(path).drop(*without)
+            return (plan if rows is None else plan.filter(rows)).select(only or pl.all()).collect()
         except (OSError, pl.exceptions.PolarsError) as error:
             raise RunFolderError(f"{path} cannot be read ({error}); plan the export again") from error
 

@@ -15,7 +15,7 @@ from pipeline.stages.deliver import Batch
 from pipeline.stages.outcomes import SHARD
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from pipeline.carried_out import Run
     from pipeline.ledger_rows import BatchKey, BatchRow
@@ -36,10 +36,16 @@ class Budget:
         return taken
 
 
-def batches(run: Run, phase: int, done: Mapping[BatchKey, BatchRow], budget: Budget | None = None) -> Iterator[Batch]:
-    """What of a phase is to be sent or asked for, in order; with a budget only of its first items."""
+def batches(
+    run: Run,
+    phase: int,
+    done: Mapping[BatchKey, BatchRow],
+    budget: Budget | None = None,
+    shards: Sequence[int] | None = None,
+) -> Iterator[Batch]:
+    """What of a phase, or of some shards of it, is to be sent or asked for; with a budget only of its first items."""
     works = begun.of(run.ledger, run.folder.run_id)
-    for shard in range(run.manifest.shards):
+    for shard in range(run.manifest.shards) if shards is None else shards:
         if budget is not None and not budget.left:
             return
         items = run.folder.read_plan("items", shard, pl.col(Column.PHASE) == phase)
@@ -53,6 +59,17 @@ def batches(run: Run, phase: int, done: Mapping[BatchKey, BatchRow], budget: Bud
             batch = _to_do(key, rows, done.get(key), most if budget is not None else None)
             if batch is not None:
                 yield replace(batch, works=works.get(key, ()) if batch.begun else ())
+
+
+def open_shards(run: Run, phase: int) -> list[int]:
+    """The shards with something of a phase that is to be sent or asked for."""
+    clear = {key for key, row in run.ledger.batches(run.folder.run_id).items() if row.clear}
+    found = []
+    for shard in range(run.manifest.shards):
+        items = run.folder.read_plan("items", shard, pl.col(Column.PHASE) == phase, only=Column.BATCH)
+        if any((shard, number) not in clear for number in items.get_column(Column.BATCH).unique()):
+            found.append(shard)
+    return found
 
 
 def first(run: Run, extent: Extent, most: int) -> list[pl.DataFrame]:

@@ -26,6 +26,9 @@ SEQUENCE: Final = sa.Table(
 
 def note(connection: sa.Connection, run_id: str, event: str) -> None:
     """Counts an event; of the same one of a run, the last is kept."""
+    if connection.dialect.name == "postgresql":
+        # Several processes may write for one run: each is to see, and take away, what the one before it counted.
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtext(f"{event} {run_id}"))))
     connection.execute(SEQUENCE.delete().where(SEQUENCE.c.run_id == run_id, SEQUENCE.c.event == event))
     connection.execute(SEQUENCE.insert().values(run_id=run_id, event=event))
 

@@ -6,7 +6,7 @@ import getpass
 import os
 import re
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import AnyHttpUrl, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -20,6 +20,8 @@ STORE: Final = r"s3://[a-z0-9][a-z0-9.-]+[a-z0-9](/[A-Za-z0-9._=-]+)*/?"
 """A bucket, and where in it."""
 OPT_OUT_LIMITS: Final = (2, 5, 10)
 """Business days that laws give."""
+SHARDS: Final = (1, 2, 4, 8, 16, 32, 64)
+"""Powers of two, so that each shard is of whole partitions of the state."""
 
 
 class Settings(BaseSettings):
@@ -45,6 +47,12 @@ class Settings(BaseSettings):
     """Records that are planned at once, at some 2 GB of memory for a million; an export with more is refused."""
     consent_sync_memory_mib: Annotated[int, Field(ge=512)] = 1024
     """Memory that a run may take, in MiB: larger exports are divided into shards."""
+    consent_sync_least_shards: int = 1
+    """Into how many shards an export is divided at least, where it can be: as many hands find work."""
+    consent_sync_shards_on: Literal["threads", "dask"] = "threads"
+    """Who works on the shards of a flow's run: threads of its process, or the workers of a Dask cluster."""
+    consent_sync_dask_address: str | None = None
+    """The address of its scheduler."""
     consent_sync_time_limit_minutes: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     """When a command that talks to a destination stops by itself, as after SIGTERM."""
     consent_sync_quiet_seconds: Annotated[float, Field(ge=0, le=600, allow_inf_nan=False)] = 2.0
@@ -55,6 +63,13 @@ class Settings(BaseSettings):
     """How long after its time a scheduled run may begin before operators are told."""
     consent_sync_opt_out_limit_days: int = 10
     """Business days within which an opt-out must have reached the destination."""
+
+    @field_validator("consent_sync_least_shards")
+    @classmethod
+    def _divides_the_state(cls, value: int) -> int:
+        if value not in SHARDS:
+            raise ValueError(f"allowed: {', '.join(map(str, SHARDS))}")
+        return value
 
     @field_validator("consent_sync_opt_out_limit_days")
     @classmethod

@@ -15,10 +15,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
-from sqlalchemy.exc import SQLAlchemyError
 
 from pipeline import lock
 from pipeline.errors import DestinationBusy, StorageError
+from pipeline.hands import crew, locks
 from pipeline.ledger_tables import METADATA
 from pipeline.store.place import store_of
 
@@ -53,20 +53,21 @@ class Shared:
     @property
     def key(self) -> int:
         """What the database calls the lock."""
-        digest = hashlib.sha256(f"consent-sync {self.name}".encode()).digest()
-        return int.from_bytes(digest[:8], signed=True)
+        return locks.key_of(self.name)
 
     def take(self, what: str) -> None:
         """Raises DestinationBusy, naming the run that holds it, and where."""
         if not self._ask(sa.select(sa.func.pg_try_advisory_lock(self.key))):
             raise DestinationBusy(f"{what} is held by {self._holder()}; wait until it ends")
+        with crew.translated(), self._one_at_a_time:
+            crew.require_nobody(self.connection, self.name, what)
         self.tell(None)
 
     def tell(self, run_id: str | None) -> None:
         """Says which run holds it; None while it has no name yet."""
         now = datetime.now(UTC)
         row = {"name": self.name, "run_id": run_id, "host": socket.gethostname(), "pid": os.getpid(), "since": now}
-        with _translated(), self._one_at_a_time:
+        with crew.translated(), self._one_at_a_time:
             self.connection.execute(HOLDERS.delete().where(HOLDERS.c.name == self.name))
             self.connection.execute(HOLDERS.insert().values(**row))
 
@@ -79,7 +80,7 @@ class Shared:
             raise StorageError("the ledger's lock is lost, so nothing more is sent; run `consent-sync resume`")
 
     def _holder(self) -> str:
-        with _translated(), self._one_at_a_time:
+        with crew.translated(), self._one_at_a_time:
             row = self.connection.execute(sa.select(HOLDERS).where(HOLDERS.c.name == self.name)).mappings().first()
         if row is None:
             return "another run"
@@ -87,7 +88,7 @@ class Shared:
         return f"{run} (process {row['pid']} on {row['host']})"
 
     def _ask(self, question: Any) -> Any:
-        with _translated(), self._one_at_a_time:
+        with crew.translated(), self._one_at_a_time:
             return self.connection.scalar(question)
 
 
@@ -142,27 +143,18 @@ def _everywhere(context: Context, job: Job) -> str:
 
 @contextmanager
 def _shared(ledger: Ledger, destination: str, account: str) -> Iterator[Shared]:
-    with _translated():
+    with crew.translated():
         connection = ledger.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
     held = Shared(lock.name_of(destination, account), connection)
     try:
+        with crew.translated():
+            locks.let_go_when_cut_off(connection)
+            backend = int(connection.scalar(sa.select(sa.func.pg_backend_pid())) or 0)
         held.take(destination)
-        ledger.require = held.require_held
+        ledger.require, ledger.held_by = held.require_held, backend
         yield held
     finally:
-        ledger.require = None
+        ledger.require = ledger.held_by = None
         # The lock is the session's: a connection that went back into the pool would hold it on.
         connection.invalidate()
         connection.close()
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    try:
-        yield
-    except SQLAlchemyError as error:
-        cause = getattr(error, "orig", None) or error
-        raise StorageError(
-            f"the ledger's lock is lost, so nothing more is sent: {cause}; run `consent-sync resume` when the database "
-            "answers again"
-        ) from error

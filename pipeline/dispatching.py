@@ -1,0 +1,66 @@
+"""Sends the phases of a plan, without what a suppression list forbids by now."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from pipeline import relisting, sending_order
+from pipeline.job import row_key
+from pipeline.model import Column
+from pipeline.stages.deliver import Deliverer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    import polars as pl
+
+    from pipeline.carried_out import Run
+    from pipeline.ledger_rows import BatchKey, BatchRow, Settlement
+    from pipeline.sending_order import Budget
+    from pipeline.session import Session
+    from pipeline.stages.deliver import Batch
+
+
+@dataclass(frozen=True, slots=True)
+class Dispatcher:
+    """Sends phases of one run by one session. `forbidden`: what a suppression list has by now."""
+
+    run: Run
+    deliverer: Deliverer
+    forbidden: pl.DataFrame
+
+    def send(
+        self,
+        phase: int,
+        done: Mapping[BatchKey, BatchRow],
+        budget: Budget | None = None,
+        shards: Sequence[int] | None = None,
+    ) -> None:
+        """Settles what of a phase is not settled yet or unknown. Raises what stopped it."""
+        self.deliverer.deliver(self._without(sending_order.batches(self.run, phase, done, budget, shards)))
+
+    def _without(self, batches: Iterator[Batch]) -> Iterator[Batch]:
+        if self.forbidden.is_empty():
+            yield from batches
+            return
+        for batch in batches:
+            barred = batch.items.join(self.forbidden, on=row_key(self.run.job), how="semi")
+            yield replace(batch, barred=tuple(barred.get_column(Column.RECORD)))
+
+
+def dispatcher(
+    run: Run,
+    session: Session,
+    settled: Callable[[Settlement], None],
+    *,
+    watchful: bool,
+    shards: Sequence[int] | None = None,
+) -> Dispatcher:
+    """What sends a run's phases, or those of some shards; `settled` is told of every batch."""
+    context = run.context
+    deliverer = Deliverer(
+        run.job, session, run.ledger, run.folder.run_id, context.stop, context.clock, settled, watchful
+    )
+    deliverer.lists = run.lists.listed
+    return Dispatcher(run, deliverer, relisting.barred(run, shards))

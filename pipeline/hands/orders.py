@@ -1,0 +1,96 @@
+"""What a hand is asked to do, and what it tells: numbers and names of shards, nothing of anybody."""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, Protocol
+
+from pipeline.errors import (
+    ConsentSyncError,
+    DestinationBusy,
+    DestinationError,
+    Interrupted,
+    Refused,
+    StorageError,
+    Unreachable,
+    UsageError,
+)
+from pipeline.pacing.governor import Slowed
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from contextlib import AbstractContextManager
+
+KINDS: Final[Mapping[str, type[ConsentSyncError]]] = {
+    kind.__name__: kind
+    for kind in (Refused, Unreachable, DestinationError, Interrupted, StorageError, DestinationBusy, ConsentSyncError)
+}
+"""What stops a hand, by name. A usage error is one of its machine: `told_of`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One shard of one phase of a run, for whoever the crew's token lets work."""
+
+    run_id: str
+    plan_hash: str
+    crew: str
+    """The name of what the coordinator holds."""
+    token: str
+    shard: int
+    phase: int
+    watchful: bool = False
+    lists: tuple[str, ...] = ()
+    """Checksums of the suppression lists that the coordinator compares the plan with."""
+
+    @property
+    def label(self) -> str:
+        """For people."""
+        return f"deliver shard {self.shard + 1}, phase {self.phase + 1}"
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a hand tells of an order. What it settled is in the ledger."""
+
+    slowed: Slowed = field(default_factory=Slowed)
+    kind: str = ""
+    """What stopped it; empty: nothing."""
+    message: str = ""
+
+    @property
+    def error(self) -> ConsentSyncError | None:
+        """What stopped it."""
+        return KINDS.get(self.kind, ConsentSyncError)(self.message) if self.kind else None
+
+
+def told_of(error: ConsentSyncError) -> Told:
+    """What is told of an error. What a machine lacks is put right there, and the run goes on."""
+    if isinstance(error, UsageError):
+        return Told(
+            kind=Interrupted.__name__,
+            message=f"a worker on {socket.gethostname()} cannot work: {error}; put it right there, then resume the run",
+        )
+    kind = next(k.__name__ for k in type(error).__mro__ if k.__name__ in KINDS)
+    return Told(kind=kind, message=str(error))
+
+
+class Work(Protocol):
+    """Orders that were given out."""
+
+    def told(self) -> Mapping[Order, Told | None]:
+        """Those that have ended by now; None: nobody knows how."""
+
+    def cancel(self) -> None:
+        """What has not begun is not to begin."""
+
+
+class Hands(Protocol):
+    """Where hands are found."""
+
+    patience_seconds: float
+    """How long nobody may be at work before the coordinator goes on alone."""
+
+    def working(self, orders: Sequence[Order], /) -> AbstractContextManager[Work]:
+        """Gives out orders. Raises DestinationError where nobody can be reached."""
