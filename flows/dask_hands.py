@@ -20,8 +20,8 @@ from flows import secret_blocks
 from flows.tasks import told
 from pipeline import context
 from pipeline.errors import ConsentSyncError, SettingsError, Unreachable
-from pipeline.hands import delivering
-from pipeline.hands.orders import Order, Told, told_of
+from pipeline.hands import doing
+from pipeline.hands.orders import AnyOrder, Told, told_of
 from pipeline.settings import Settings
 
 CONNECT_SECONDS: Final = 20
@@ -49,16 +49,16 @@ def hands_of(settings: Settings) -> "DaskHands | None":
 
 # A task is never repeated by Prefect: a shard whose worker dies is gone on with by another, by what the ledger says.
 @task(name="shard", task_run_name="{order.label}", cache_policy=NO_CACHE, persist_result=False, retries=0)
-def _work(order: Order) -> State[Any]:
+def _work(order: AnyOrder) -> State[Any]:
     """What a worker does."""
     said = _done(order)
     state = Failed if said.kind else Completed
     return state(message=said.message or None, data=said)
 
 
-def _done(order: Order) -> Told:
+def _done(order: AnyOrder) -> Told:
     try:
-        return delivering.deliver(order, context.Context.of(secret_blocks.settings()))
+        return doing.do(order, context.Context.of(secret_blocks.settings()))
     except ConsentSyncError as error:
         return told_of(error)
     except Exception as error:  # noqa: BLE001 - Prefect and Dask would keep its text, which can quote a value
@@ -75,7 +75,7 @@ class DaskHands:
     """Where the flow made this: the step that gives out orders is not sent along with them."""
 
     @contextmanager
-    def working(self, orders: Sequence[Order]) -> Iterator["DaskWork"]:
+    def working(self, orders: Sequence[AnyOrder]) -> Iterator["DaskWork"]:
         """Submits a task for each order. Raises Unreachable where the scheduler does not answer."""
         from prefect_dask.task_runners import DaskTaskRunner
 
@@ -93,10 +93,10 @@ class DaskHands:
 class DaskWork:
     """Tasks that were submitted."""
 
-    futures: dict[Order, Any]
-    _told: dict[Order, Told | None] = field(default_factory=dict)
+    futures: dict[AnyOrder, Any]
+    _told: dict[AnyOrder, Told | None] = field(default_factory=dict)
 
-    def told(self) -> Mapping[Order, Told | None]:
+    def told(self) -> Mapping[AnyOrder, Told | None]:
         """What has ended. A task that its engine gave up tells nothing."""
         for order, future in self.futures.items():
             if order not in self._told and future.done():

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from pipeline.settings import Settings
 
 AT_REST_BYTES: Final = 320 * 1024 * 1024
 """What a run takes whatever the export: the interpreter, its packages, and what is read before it is divided."""
@@ -16,6 +19,11 @@ MOST_PLANNERS: Final = 4
 def planners() -> int:
     """How many shards are planned at once."""
     return min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, MOST_PLANNERS)
+
+
+def shards(export_bytes: int, settings: Settings, most: int) -> int:
+    """Into how many shards an export of that size is divided, with as much memory and at least as many as set."""
+    return max(shards_of(export_bytes, settings.memory_bytes, most), settings.consent_sync_least_shards)
 
 
 def shards_of(export_bytes: int, memory_bytes: int, most: int) -> int:

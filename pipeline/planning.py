@@ -88,8 +88,7 @@ def draft(
     size = export.size_bytes * (PACKED if request.export.suffix in PACKED_SUFFIXES else 1)
     # What an address or its kin says counts wherever it stands, so such an export is not divided.
     divisible = not (subject.job.by_address or subject.job.kin)
-    needed = memory.shards_of(size, context.settings.memory_bytes, BUCKETS)
-    shards = max(needed, context.settings.consent_sync_least_shards) if divisible else 1
+    shards = memory.shards(size, context.settings, BUCKETS) if divisible else 1
     now = context.clock()
     lists = suppression.load(file, now)
     origin = Origin(str(export.container.path), export.sha256)

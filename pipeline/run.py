@@ -26,6 +26,7 @@ from pipeline import (
 )
 from pipeline.carried_out import Result, Run
 from pipeline.errors import ConsentSyncError, DestinationBusy, RunFolderError
+from pipeline.hands import plan_spreading
 from pipeline.ledger import opened
 from pipeline.meeting import met
 from pipeline.model import Extent, RunStatus
@@ -180,7 +181,7 @@ def _plan(request: Request, subject: Subject, context: Context, ledger: Ledger, 
     # Before the plan is sealed: a run that is killed from then on can be resumed, and has its canary.
     canary.ask(ledger, draft.folder.run_id, request.canary)
     count = exported + planning.read_again(draft, exported, context, ledger)
-    shards = planning.plan_shards(draft, context, session)
+    shards = plan_spreading.plan_shards(draft, context, ledger, session)
     planning.require_complete(draft, count, shards)
     history = ledger.history(subject.job.destination, subject.job.account, subject.job.mapping)
     manifest = perform("guard", lambda: sealing.seal(draft, shards, history, session))

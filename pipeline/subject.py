@@ -80,8 +80,14 @@ def export_of(file: MappingFile, path: Path) -> Export:
 
 def job_as_planned(folder: RunFolder) -> Job:
     """The job of an existing run, from its own copies of mapping and audience."""
+    file, audience = copies(folder)
+    return renamed(bind(file, audience), folder.manifest())
+
+
+def copies(folder: RunFolder) -> tuple[MappingFile, Audience]:
+    """What a run was planned from, as its folder keeps it."""
     audience = audience_from_json((folder.path / "audience.json").read_bytes())
-    return renamed(bind(mf.load(folder.path / "mapping.yaml"), audience), folder.manifest())
+    return mf.load(folder.path / "mapping.yaml"), audience
 
 
 def renamed(job: Job, manifest: Manifest) -> Job:

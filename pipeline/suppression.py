@@ -15,6 +15,8 @@ from pipeline.model import Channel
 from pipeline.suppression_text import ENDING, ListText, Unusable
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pipeline.mapping_file import MappingFile, SuppressionList
     from pipeline.run_folder import Manifest
     from pipeline.stages.suppress import Entries, Listed
@@ -66,6 +68,11 @@ def load(file: MappingFile, now: datetime) -> Lists:
     """Reads every list of a mapping. Raises MappingErrors with all that cannot be used."""
     folder = file.path.absolute().parent
     return _load(file, [folder / entry.file for entry in file.mapping.policy.suppression or ()], now)
+
+
+def load_from(paths: Sequence[Path], file: MappingFile, now: datetime) -> Lists:
+    """The lists of a mapping at these paths. Raises MappingErrors."""
+    return _load(file, list(paths), now)
 
 
 def load_again(manifest: Manifest, file: MappingFile, now: datetime) -> Lists:

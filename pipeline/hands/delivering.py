@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -10,13 +9,10 @@ from pipeline import mapping_file, standing, suppression
 from pipeline.blaming import placing
 from pipeline.carried_out import Run
 from pipeline.dispatching import dispatcher
-from pipeline.errors import ConsentSyncError, Interrupted, RunFolderError
-from pipeline.hands.joining import joined
-from pipeline.hands.orders import Told, told_of
-from pipeline.ledger import opened
+from pipeline.errors import Interrupted, RunFolderError
+from pipeline.hands.orders import Told
 from pipeline.meeting import met
 from pipeline.run_folder import RunFolder
-from pipeline.stopping import Stop
 from pipeline.subject import renamed
 from pipeline.suppression import Lists
 
@@ -27,25 +23,11 @@ if TYPE_CHECKING:
     from pipeline.hands.orders import Order
     from pipeline.ledger import Ledger
     from pipeline.mapping_file import MappingFile
-    from pipeline.pacing.governor import Slowed
     from pipeline.run_folder import Manifest
 
 
-def deliver(order: Order, context: Context) -> Told:
-    """Settles what of the order's shard and phase is not settled yet. What stops it is told, not raised."""
-    stop = Stop()
-    try:
-        with opened(context) as ledger:
-            if not ledger.is_shared:
-                raise RunFolderError("its ledger is not on PostgreSQL: CONSENT_SYNC_DATABASE_URL must be the run's")
-            piece = f"shard {order.shard} of {order.run_id}"
-            with joined(ledger, order.crew, order.token, piece, stop):
-                return Told(_deliver(order, replace(context, stop=stop), ledger))
-    except ConsentSyncError as error:
-        return told_of(error)
-
-
-def _deliver(order: Order, context: Context, ledger: Ledger) -> Slowed:
+def deliver(order: Order, context: Context, ledger: Ledger) -> Told:
+    """Settles what of the order's shard and phase is not settled yet. Raises what stops it."""
     folder, manifest = _folder(context.home, order.run_id, order.plan_hash)
     file = mapping_file.load(folder.path / "mapping.yaml")
     with met(file, context, ledger) as (session, now_bound, _):
@@ -59,7 +41,7 @@ def _deliver(order: Order, context: Context, ledger: Ledger) -> Slowed:
                 sends.send(order.phase, done, shards=[order.shard])
         finally:
             ledger.log_requests(order.run_id, session.take_log())
-        return session.take_slowed()
+        return Told(session.take_slowed())
 
 
 @lru_cache(maxsize=4)

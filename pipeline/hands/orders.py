@@ -21,6 +21,11 @@ from pipeline.pacing.governor import Slowed
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from contextlib import AbstractContextManager
+    from datetime import datetime
+
+    from pipeline.sealing import Planned
+    from pipeline.suppression import ListFacts
+    from pipeline.transport.sending import Attempt
 
 KINDS: Final[Mapping[str, type[ConsentSyncError]]] = {
     kind.__name__: kind
@@ -51,10 +56,41 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
+class PlanOrder:
+    """One shard of a run that is being planned."""
+
+    run_id: str
+    crew: str
+    token: str
+    shard: int
+    shards: int
+    mapping: str
+    """The path of the mapping, for messages."""
+    account: str
+    export: str
+    export_sha256: str
+    full: bool
+    begun_at: datetime
+    lists: tuple[ListFacts, ...] = ()
+    """The suppression lists that the coordinator has read."""
+
+    @property
+    def label(self) -> str:
+        """For people."""
+        return f"plan shard {self.shard + 1} of {self.shards}"
+
+
+AnyOrder = Order | PlanOrder
+
+
+@dataclass(frozen=True, slots=True)
 class Told:
-    """What a hand tells of an order. What it settled is in the ledger."""
+    """What a hand tells of an order, in numbers. What it settled or planned is in the ledger and the run folder."""
 
     slowed: Slowed = field(default_factory=Slowed)
+    planned: Planned | None = None
+    log: tuple[Attempt, ...] = ()
+    """The requests of planning."""
     kind: str = ""
     """What stopped it; empty: nothing."""
     message: str = ""
@@ -79,7 +115,7 @@ def told_of(error: ConsentSyncError) -> Told:
 class Work(Protocol):
     """Orders that were given out."""
 
-    def told(self) -> Mapping[Order, Told | None]:
+    def told(self) -> Mapping[AnyOrder, Told | None]:
         """Those that have ended by now; None: nobody knows how."""
 
     def cancel(self) -> None:
@@ -92,5 +128,5 @@ class Hands(Protocol):
     patience_seconds: float
     """How long nobody may be at work before the coordinator goes on alone."""
 
-    def working(self, orders: Sequence[Order], /) -> AbstractContextManager[Work]:
+    def working(self, orders: Sequence[AnyOrder], /) -> AbstractContextManager[Work]:
         """Gives out orders. Raises DestinationError where nobody can be reached."""
