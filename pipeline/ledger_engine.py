@@ -43,13 +43,19 @@ def is_shared(engine: sa.Engine) -> bool:
 
 def make_tables(connection: sa.Connection, engine: sa.Engine) -> None:
     """Makes the tables that are missing; two commands may open a new ledger at the same time."""
+    there: frozenset[str] = frozenset()
     if is_shared(engine):
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MAKING)))
+        # Even an index that is there would be waited for until nobody writes to its table, and could be for ever.
+        named = "select relname from pg_class where relnamespace = cast(current_schema() as regnamespace)"
+        there = frozenset(connection.scalars(sa.text(named)))
     # Not `create_all`, which looks first.
     for table in METADATA.sorted_tables:
-        connection.execute(sa.schema.CreateTable(table, if_not_exists=True))
+        if table.name not in there:
+            connection.execute(sa.schema.CreateTable(table, if_not_exists=True))
         for index in table.indexes:
-            connection.execute(sa.schema.CreateIndex(index, if_not_exists=True))
+            if index.name not in there:
+                connection.execute(sa.schema.CreateIndex(index, if_not_exists=True))
 
 
 def _write_ahead(connection: sqlite3.Connection, _record: object) -> None:
