@@ -1,14 +1,18 @@
-"""A Dask cluster on this machine: a scheduler and workers, each a process of its own that the tests end."""
+"""A Dask cluster on this machine: a scheduler and workers, each a process of its own that the tests end.
+
+Workers read their settings anew for each piece of work, from `.env` in their folder: tests write it.
+"""
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -24,7 +28,6 @@ class Cluster:
     """Its scheduler's address, and its workers by name."""
 
     folder: Path
-    environment: dict[str, str]
     address: str = ""
     children: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
@@ -34,7 +37,7 @@ class Cluster:
             self.children[name] = subprocess.Popen(  # noqa: S603 - our own command
                 [sys.executable, "-m", "dask", *command],
                 cwd=self.folder,
-                env=os.environ | {"PYTHONPATH": str(PROJECT)} | self.environment,
+                env=_bare() | {"PYTHONPATH": str(PROJECT)},
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )
@@ -48,6 +51,11 @@ class Cluster:
             "--local-directory", local, "--host", "127.0.0.1",
         )  # fmt: skip
 
+    def settings(self, **values: str) -> None:
+        """What the workers' settings are from now on."""
+        text = "".join(f"{name}={value}\n" for name, value in values.items())
+        (self.folder / ".env").write_text(text, encoding="utf-8")
+
     def kill(self, name: str) -> None:
         """SIGKILL."""
         child = self.children.pop(name)
@@ -59,21 +67,18 @@ class Cluster:
         return (self.folder / f"{name}.log").read_text(encoding="utf-8")
 
     def end(self) -> None:
-        """Ends all of it."""
+        """Ends all of it, at once: nothing of it is needed any more."""
         for child in self.children.values():
-            child.terminate()
-        for child in self.children.values():
-            with suppress(subprocess.TimeoutExpired):
-                child.wait(20)
             child.kill()
+        for child in self.children.values():
             child.wait()
 
 
 @contextmanager
-def cluster(folder: Path, environment: dict[str, str], workers: int = 2) -> Iterator[Cluster]:
-    """A scheduler on a free port and so many workers, whose settings are in the environment."""
+def cluster(folder: Path, workers: int = 2) -> Iterator[Cluster]:
+    """A scheduler on a free port and so many workers."""
     folder.mkdir()
-    found = Cluster(folder, environment)
+    found = Cluster(folder)
     try:
         file = folder / "scheduler.json"
         found.start(
@@ -81,8 +86,6 @@ def cluster(folder: Path, environment: dict[str, str], workers: int = 2) -> Iter
             "--scheduler-file", str(file),
         )  # fmt: skip
         until(file.exists)
-        import json
-
         found.address = json.loads(file.read_text())["address"]
         for number in range(1, workers + 1):
             found.worker(f"worker-{number}")
@@ -97,3 +100,8 @@ def until(happened: Callable[[], bool], limit_seconds: float = 60) -> None:
     while not happened():
         assert time.monotonic() < deadline
         pause.wait(0.02)
+
+
+def _bare() -> dict[str, str]:
+    """The environment without what a test has set in it for itself."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(("CONSENT_SYNC_", "ACOUSTIC_"))}
