@@ -67,3 +67,18 @@ class Tasks:
         """Those that have not begun do not begin."""
         for future in self.futures.values():
             future.cancel()
+
+
+@dataclass
+class Idle:
+    """An engine that takes orders, and has nobody who works on them."""
+
+    patience_seconds: float
+    cancelled: list[Future[Told]] = field(default_factory=list)
+
+    @contextmanager
+    def working(self, orders: Sequence[AnyOrder]) -> Iterator[Tasks]:
+        """Takes orders."""
+        waiting: dict[AnyOrder, Future[Told]] = {order: Future() for order in orders}
+        yield Tasks(waiting)
+        self.cancelled += [future for future in waiting.values() if future.cancelled()]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 import pytest
+import sqlalchemy as sa
 
 from pipeline import run, standing
 from pipeline.context import Request
@@ -13,13 +14,14 @@ from pipeline.evidence.proving import prove
 from pipeline.hands.orders import AnyOrder, Order, PlanOrder
 from pipeline.state import BUCKETS, State
 from pipeline.stopping import Stop
-from tests.delivery.world import contact_of, key_of, read_csv, row_of
-from tests.hands.crowd import Crowd, Dead
+from tests.delivery.world import contact_of, contacts_of, key_of, read_csv, row_of, rows_of
+from tests.hands.crowd import Crowd, Dead, Idle
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from pipeline.carried_out import Result
+    from pipeline.hands.orders import Hands
     from tests.delivery.world import World
 
 COUNT = 48
@@ -40,9 +42,9 @@ def rows() -> list[dict[str, str]]:
     return found
 
 
-def spread(world: World, crowd: Crowd | None = None, **more: Any) -> Result:
+def spread(world: World, hands: Hands | None = None, **more: Any) -> Result:
     """A sync of the rows by hands."""
-    hands = crowd or Crowd(world.context())
+    hands = hands or Crowd(world.context())
     return world.sync(world.mapping(batch_size=3), world.export(rows()), hands=hands, **more)
 
 
@@ -157,25 +159,59 @@ def test_a_refusal_stops_all_hands_and_names_its_place(world: World) -> None:
     assert crowd.orders
 
 
+def out(world: World, crowd: Crowd, **more: Any) -> Result:
+    """A sync of as many opt-outs, a request each, that take their time."""
+    world.seed(contacts_of(COUNT))
+    world.faults([{"fault": "latency", "operation": "updateContacts", "seconds": 0.5}])
+    export = world.export(rows_of(COUNT, email_opt_in="N"))
+    return world.sync(world.mapping(batch_size=1), export, hands=crowd, **more)
+
+
 def test_a_stop_reaches_the_hands(world: World) -> None:
     """What is in flight is settled, nothing else is sent, and `resume` goes on; the reason is told."""
-    world.seed(people())
-    world.faults([{"fault": "latency", "operation": "updateContacts", "seconds": 0.3}])
     stop = Stop()
 
     def progress(stage: str, done: int, total: int | None) -> None:
         if stage == "deliver" and done:
             stop.because("stopped by its time limit of 1 minute")
 
-    result = spread(world, stop=stop, progress=progress)
+    result = out(world, Crowd(world.context()), stop=stop, progress=progress)
     assert (result.exit_code, result.summary.status) == (5, "interrupted")
     assert "time limit" in str(result.error)
-    assert len(world.mutations()) < len(rows()) // 3
-    sent = {record["record"] for record in outcomes(world, result) if record["outcome"] == "updated"}
-    assert len(sent) == len(world.applied())
+    assert result.summary.rows.updated == len(world.mutations()) < COUNT // 2
     world.faults([])
-    assert world.resume(result.summary.run_id).summary.rows.unknown == 0
+    assert world.resume(result.summary.run_id).summary.rows.updated == COUNT
     assert set(world.applied().values()) == {1}
+
+
+def test_a_database_that_dies_ends_all_sending(world: World, postgresql: str) -> None:
+    """Coordinator and hands have lost their locks, so somebody else may write: they end, and `resume` goes on."""
+    engine = sa.create_engine(postgresql.replace("postgresql://", "postgresql+psycopg://"))
+    killed: list[int] = []
+
+    def progress(stage: str, done: int, total: int | None) -> None:
+        if stage == "deliver" and done and not killed:
+            with engine.begin() as connection:
+                held = "select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory'"
+                killed.append(len(connection.execute(sa.text(held)).all()))
+
+    result = out(world, Crowd(world.context()), progress=progress)
+    engine.dispose()
+    assert (result.summary.status, killed[0] >= 3) == ("interrupted", True)
+    assert len(world.mutations()) < COUNT // 2
+    world.faults([])
+    assert world.resume(result.summary.run_id).summary.rows.updated == COUNT
+    assert set(world.applied().values()) == {1}
+
+
+def test_an_engine_whose_workers_are_gone_is_waited_for_as_long_as_it_says(world: World) -> None:
+    """When nobody was at work for so long, the coordinator plans and delivers by itself."""
+    world.seed(people())
+    idle = Idle(patience_seconds=0.5)
+    result = spread(world, hands=idle)
+    assert (result.summary.balanced, result.summary.rows.unknown) == (True, 0)
+    assert set(world.applied().values()) == {1}
+    assert len(idle.cancelled) > 4
 
 
 def test_a_hand_with_other_credentials_is_refused(world: World, tmp_path: Path) -> None:
