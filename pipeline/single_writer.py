@@ -109,7 +109,7 @@ class Writer:
 
 @contextmanager
 def holding(context: Context, ledger: Ledger, destination: str, account: str) -> Iterator[None]:
-    """Holds an account for what sends nothing: in this home, and in a shared ledger."""
+    """Holds an account for what sends nothing: in this home, and, as hands may still settle, in a shared ledger."""
     with ExitStack() as stack:
         stack.enter_context(lock.holding(context.home, destination, account))
         if ledger.is_shared:

@@ -24,8 +24,10 @@ if TYPE_CHECKING:
 
 
 def plan(order: PlanOrder, context: Context, ledger: Ledger) -> Told:
-    """Plans the order's shard. Raises what stops it."""
+    """Plans the order's shard. Raises what stops it; plans nothing where the coordinator's folder is not to be seen."""
     folder = RunFolder(context.home / "runs" / order.run_id)  # it has no manifest yet
+    if not folder.path.is_dir():
+        return Told()
     file, audience = copies(folder)
     with met(file, context, ledger) as (session, now_bound, _):
         if now_bound.account != order.account:

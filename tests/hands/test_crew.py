@@ -100,8 +100,9 @@ def test_nobody_takes_an_account_while_a_hand_of_before_is_at_work(world: World)
         with called(world, run_id) as crew:
             hand.enter_context(at_work(world, crew, stop))
             kill(crew)
-        with pytest.raises(DestinationBusy, match=f"worker of run {run_id} .*process {os.getpid()} on"):
-            world.resume(run_id)
+        for command in (world.resume, world.apply):
+            with pytest.raises(DestinationBusy, match=f"worker of run {run_id} .*process {os.getpid()} on"):
+                command(run_id)
         until(stop.is_set)
         assert world.mutations() == []
     result = world.apply(run_id)

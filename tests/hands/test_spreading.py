@@ -230,6 +230,19 @@ def test_a_hand_with_other_credentials_is_refused(world: World, tmp_path: Path) 
     assert world.mutations() == []
 
 
+def test_a_hand_that_does_not_see_the_folder_plans_nothing(world: World, tmp_path: Path) -> None:
+    """The coordinator plans those shards, as where a home is shared by what is published of it."""
+    world.seed(people())
+
+    def begins(order: AnyOrder) -> None:
+        crowd.context = world.context(home=tmp_path / "elsewhere") if isinstance(order, PlanOrder) else world.context()
+
+    crowd = Crowd(world.context(), begins=begins)
+    result = spread(world, crowd)
+    assert (result.summary.balanced, result.summary.rows.unknown) == (True, 0)
+    assert {said.planned for said in crowd.told} == {None}
+
+
 def test_a_list_that_has_grown_since_the_plan_binds_the_hands(world: World) -> None:
     """Whoever is on it by then is held by them too, and the manifest says how many."""
     world.seed(people())
