@@ -17,6 +17,7 @@ from pipeline.errors import DestinationBusy, SettingsError
 from pipeline.ledger import opened
 from pipeline.settings import Settings
 from tests.delivery.world import read_csv, row_of, rows_of
+from tests.flows.cable import laid
 from tests.flows.cluster import Cluster, cluster, until
 from tests.flows.world import CONTACTS, opted_in, request_of, start
 
@@ -166,6 +167,19 @@ def _in_flight(world: World) -> int:
     """Batches that a worker has begun."""
     with opened(world.context()) as ledger:
         return sum(len(ledger.batches(row["run_id"])) for row in ledger.runs())
+
+
+def test_a_prefect_that_is_lost_changes_nothing_about_what_is_sent(spread: World, prefect_api: str) -> None:
+    """Coordinator and workers cannot tell it anything any more: the run goes on, and ends by the ledger."""
+    request = request_of(spread, rows_of(CONTACTS, email_opt_in="N"), batch_size=3)
+    spread.faults([{"fault": "latency", "operation": "updateContacts", "seconds": 0.2}])
+    with laid(prefect_api) as cable:
+        process = start(spread, request, PREFECT_API_URL=cable.url, PREFECT_CLIENT_MAX_RETRIES="0")
+        until(lambda: len(spread.mutations()) >= 2 or process.poll() is not None)
+        cable.cut()
+        said, _ = process.communicate(timeout=120)
+    assert process.returncode == 0, said
+    assert (len(spread.applied()), set(spread.applied().values())) == (CONTACTS, {1})
 
 
 def test_one_rate_is_for_all_workers(spread: World, workers: Cluster) -> None:
