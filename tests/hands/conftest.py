@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.delivery.fixtures import sandbox  # noqa: F401 - a fixture
 from tests.delivery.world import World
 
 if TYPE_CHECKING:
@@ -19,7 +18,7 @@ SHARDS = 4
 
 
 @pytest.fixture
-def world(tmp_path: Path, sandbox: Sandbox, postgresql: str) -> World:  # noqa: F811 - the fixture
+def world(tmp_path: Path, sandbox: Sandbox, postgresql: str) -> World:
     """An empty home beside an empty sandbox."""
     found = World(tmp_path, sandbox)
     found.more = {"consent_sync_database_url": postgresql, "consent_sync_least_shards": SHARDS}

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from tests.delivery.world import World
 
+pytest_plugins = ["tests.delivery.fixtures"]
 COUNT: Final = 12
 
 

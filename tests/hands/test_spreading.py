@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pipeline.hands.orders import Hands
     from tests.delivery.world import World
 
+pytest_plugins = ["tests.delivery.fixtures"]
 COUNT = 48
 
 
