@@ -14,6 +14,18 @@ from pipeline.ledger_tables import METADATA
 
 POSTGRESQL: Final = ("postgresql://", "postgres://")
 DRIVER: Final = "postgresql+psycopg://"
+WAITS: Final[dict[str, dict[str, int]]] = {
+    "sqlite": {"timeout": 10},
+    "postgresql": {
+        "keepalives_idle": 5,
+        "keepalives_interval": 3,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 15_000,
+    },
+}
+"""For SQLite: another's write is waited for ten seconds. For PostgreSQL: whoever is cut off from it notices within
+fifteen, before the database lets go of their locks (`hands.locks`).
+"""
 _MAKING: Final = 0x636F6E73
 """What making tables is called among the locks of the database."""
 
@@ -24,9 +36,10 @@ def engine_of(url: str) -> sa.Engine:
         if url.startswith(scheme):
             url = DRIVER + url.removeprefix(scheme)
     try:
-        # Another's write is waited for: ten seconds, or as long as `?timeout=` of the URL says.
-        waits = {"timeout": 10} if url.startswith("sqlite") and "timeout" not in sa.make_url(url).query else {}
-        engine = sa.create_engine(url, connect_args=waits)
+        # What the URL says itself, such as `?timeout=`, holds.
+        given = sa.make_url(url)
+        usual = WAITS.get(given.get_backend_name(), {})
+        engine = sa.create_engine(given, connect_args={n: v for n, v in usual.items() if n not in given.query})
     except (SQLAlchemyError, ImportError) as error:
         raise SettingsError(
             f"CONSENT_SYNC_DATABASE_URL cannot be used ({error}); correct it, or unset it to use SQLite under home"

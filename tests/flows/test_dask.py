@@ -183,15 +183,15 @@ def test_a_prefect_that_is_lost_changes_nothing_about_what_is_sent(spread: World
 
 
 def test_one_rate_is_for_all_workers(spread: World, workers: Cluster) -> None:
-    """So many requests a second, however many send: 60 take as long as they do from one process."""
-    request = request_of(spread, rows_of(CONTACTS, email_opt_in="N"), batch_size=1)
+    """So many requests a second, however many send: 40 take as long as they do from one process."""
+    request = request_of(spread, rows_of(40, email_opt_in="N"), batch_size=1)
     mapping = spread.path / "m.yaml"
     mapping.write_text(mapping.read_text().replace("delivery: {", f"delivery: {{requests_per_second: {RATE}, "))
     result = result_of(run_flow(request))
     assert result.exit_code == 0
     times = [datetime.fromisoformat(entry.time) for entry in spread.mutations()]
-    assert len(times) == CONTACTS
-    assert (max(times) - min(times)).total_seconds() > 0.75 * CONTACTS / RATE
+    assert len(times) == 40
+    assert (max(times) - min(times)).total_seconds() > 0.75 * 40 / RATE
 
 
 @pytest.mark.parametrize(
