@@ -32,7 +32,12 @@ STRETCHES: Final = {
     "verify": Stretch(2, 100, "comparing with the destination"),
 }
 """By rule of thumb: sending takes most of a run, and what is left of the others is the export's size."""
-UNITS: Final = {"deliver": "batches", "record": "shards", "waiting until the export is complete": "seconds"}
+UNITS: Final = {
+    "plan": "shards",
+    "deliver": "batches",
+    "record": "shards",
+    "waiting until the export is complete": "seconds",
+}
 SHARD: Final = re.compile(r"plan shard (\d+) of (\d+)")
 
 
