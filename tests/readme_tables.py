@@ -82,7 +82,8 @@ MEANING: Final = {
     "consent_sync_max_shard_records": "records that are planned at once, see [limits](#limits)",
     "consent_sync_memory_mib": "memory that a run may take, in MiB: larger exports are divided, see [memory](#memory)",
     "consent_sync_least_shards": "into how many shards an export is divided at least: 1, 2, 4, up to 64",
-    "consent_sync_shards_on": "who works on the shards of a flow's run: `threads` or `dask`, see [several machines](#on-several-machines)",
+    "consent_sync_shards_on": "who works on the shards of a flow's run: `threads` or `dask`, "
+    "see [several machines](#on-several-machines)",
     "consent_sync_dask_address": "the address of the Dask scheduler",
     "consent_sync_time_limit_minutes": "when a command stops by itself, as after SIGTERM",
     "consent_sync_operator": "who runs it, as the evidence names them",
