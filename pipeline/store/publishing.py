@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from pipeline.store.bucket import Store
 
+LEADING: Final = ("plan/addresses-", "plan/records-")
+"""By these a person is found in the other files: without them nobody could finish an erasure that was cut short."""
 THREADS: Final = 4
 """Files that travel at once."""
 
@@ -39,7 +41,8 @@ def publish(folder: RunFolder, *, afresh: bool = False) -> None:
         here = listed_here(folder)
         there = store.files(base)
         moving = [n for n, size in here.items() if afresh or not is_sealed(n) or there.get(n) != size]
-        _put(store, folder, [name for name in moving if name != MANIFEST])
+        for turn in range(len(LEADING) + 1):
+            _put(store, folder, [name for name in moving if name != MANIFEST and _turn_of(name) == turn])
         put_manifest(folder)
         for name in there.keys() - here.keys():
             store.remove(f"{base}/{name}")
@@ -99,6 +102,11 @@ def secure(folder: RunFolder, manifest: Manifest) -> None:
 
 def _home(folder: RunFolder) -> Path:
     return folder.path.parent.parent
+
+
+def _turn_of(name: str) -> int:
+    """What leads to others goes after them."""
+    return next((turn for turn, begins in enumerate(LEADING, start=1) if name.startswith(begins)), 0)
 
 
 def _put(store: Store, folder: RunFolder, names: list[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Final
 
 import pytest
@@ -11,13 +12,17 @@ from pipeline.context import Request
 from pipeline.erasure import forgetting
 from pipeline.errors import ConsentSyncError, RunFolderError, StorageError, UsageError
 from pipeline.evidence.proving import prove
+from pipeline.run_folder import MANIFEST, RunFolder
+from pipeline.store import publishing
 from pipeline.store.bucket import Store
 from tests.delivery.world import contacts_of, row_of, rows_of, stopped_before
+from tests.jobs import NOW
 
 from .hosts import Hosts, readable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from pipeline.context import T
     from tests.delivery.world import World
@@ -108,13 +113,17 @@ def test_an_erasure_that_was_stopped_is_finished_by_any_host(hosts: Hosts, step:
     assert in_home(hosts.b) == []
 
 
-@pytest.mark.parametrize("writes", [1, 8, 14])
+@pytest.mark.parametrize("writes", [1, 8, 11, 14])
 def test_an_erasure_that_the_store_cut_short_is_finished_by_any_host(hosts: Hosts, writes: int) -> None:
     """Whatever it had of it: in the end each run is whole, and adds up."""
     run_id = told(hosts)
     hosts.bucket.refuse(str(writes))
     with pytest.raises(StorageError):
         forgetting.forget(IDENTITY, hosts.b.context())
+    holding = [key.rpartition("/") for key in on_the_store(hosts)]
+    plans = {folder for folder, _, name in holding if folder.endswith("/plan")}
+    # By a plan's records the person is found in its other files.
+    assert plans == {folder for folder, _, name in holding if name.startswith("records-")}
     hosts.bucket.allow()
     forgetting.forget(IDENTITY, hosts.another("c").context())
     assert on_the_store(hosts) == []
@@ -160,3 +169,36 @@ def test_a_run_that_may_go_on_is_not_touched(hosts: Hosts) -> None:
     with pytest.raises(ConsentSyncError, match=planned):
         forgetting.forget(IDENTITY, hosts.b.context())
     assert hosts.runs_of(hosts.b) == set()
+
+
+class Slow:
+    """A store that takes longest over what is put first, and keeps the order in which it had all of it."""
+
+    def __init__(self) -> None:
+        self.had: list[str] = []
+
+    def files(self, _: str) -> dict[str, int]:
+        """Nothing yet."""
+        return {}
+
+    def put_file(self, key: str, path: Path) -> None:
+        """As large as it is, so long."""
+        threading.Event().wait(path.stat().st_size / 100)
+        self.had.append(key)
+
+    def put(self, key: str, _: bytes) -> None:
+        """The manifest."""
+        self.had.append(key)
+
+
+def test_what_leads_to_a_person_is_published_after_what_it_leads_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long each file takes: addresses after all others, then records, then the manifest."""
+    store, folder = Slow(), RunFolder.create(tmp_path, "m", NOW)
+    for size, name in enumerate(("records-0000", "addresses-0000", "items-0000", "permissions-0000")):
+        folder.write_bytes(f"plan/{name}.parquet", b"x" * size)
+    folder.write_bytes(MANIFEST, b"{}")
+    monkeypatch.setattr(publishing, "store_of", lambda _: store)
+    publishing.publish(folder, afresh=True)
+    assert [key.rpartition("/")[2].partition("-")[0] for key in store.had[-3:]] == ["addresses", "records", MANIFEST]
