@@ -8,6 +8,7 @@ ends them, and what is left all the same is ended by the next service.
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -32,6 +33,10 @@ START_SECONDS: Final = 180.0
 END_SECONDS: Final = 20.0
 LOOK_SECONDS: Final = 1.0
 REAP_SECONDS: Final = 60.0
+ORPHANED: Final = {"server": signal.SIGTERM, "worker": signal.SIGKILL}
+"""What ends a child whose parent was killed. A worker that is asked to end takes its runs along; one that is killed
+leaves them to come to their end.
+"""
 DRAIN: Final = "drain"
 FOLDER: Final = "prefect-server"
 
@@ -113,9 +118,10 @@ class Service:
 
     def _start(self, name: str, *command: str) -> None:
         log = self.folder / f"{name}.log"
+        tether = [sys.executable, "-m", "flows.tether", str(os.getpid()), str(int(ORPHANED[name]))]
         with storing(log), log.open("ab") as output:
             self.children[name] = subprocess.Popen(  # noqa: S603 - our own command
-                [sys.executable, "-m", "flows.tether", str(os.getpid()), sys.executable, "-m", "prefect", *command],
+                [*tether, sys.executable, "-m", "prefect", *command],
                 cwd=PROJECT,
                 env=os.environ | environment(self.home, self.url),
                 stdout=output,
