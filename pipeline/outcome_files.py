@@ -1,7 +1,7 @@
 """Writes outcomes.parquet and outcomes.csv by record number, though the outcomes come shard by shard.
 
-As many as fit a part of the memory are kept; of more than that, each shard's are put aside, and then all are merged a
-stretch at a time.
+Where all of them fit a part of the memory they are kept; else each shard's are put aside. All are merged a stretch at a
+time.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ MERGED: Final = 300_000
 """Records that are merged at once."""
 KEPT_SHARE: Final = 4
 """What is kept takes at most one part in so many of the run's memory: planning, which is over by then, took it all."""
+RECORD_BYTES: Final = 200
+"""What the outcome of a record takes, with what polars keeps beside it."""
 GROUP: Final = 2048
 """Rows that are found or passed over together when a stretch of records is looked for in a shard's outcomes."""
 
@@ -33,7 +35,8 @@ class OutcomeFiles:
     """The two files of a run's outcomes. Both are whole or as they were."""
 
     def __init__(self, folder: RunFolder, records: int, memory_bytes: int) -> None:
-        self._folder, self._records, self._room = folder, records, memory_bytes // KEPT_SHARE
+        self._folder, self._records = folder, records
+        self._keeps = records * RECORD_BYTES <= memory_bytes // KEPT_SHARE
         self._aside = folder.path / "outcomes.tmp"
         self._kept: list[pl.DataFrame] = []
         self._paths: list[Path] = []
@@ -48,15 +51,11 @@ class OutcomeFiles:
 
     def add(self, outcomes: pl.DataFrame) -> None:
         """A shard's outcomes, sorted by record."""
-        self._kept.append(outcomes)
-        if self._paths or sum(frame.estimated_size() for frame in self._kept) > self._room:
-            self._put_aside()
-
-    def _put_aside(self) -> None:
-        for outcomes in self._kept:
-            self._paths.append(self._aside / f"{len(self._paths):04d}.parquet")
-            self._folder.write_parquet(self._paths[-1], outcomes, row_group_size=GROUP)
-        self._kept.clear()
+        if self._keeps:
+            self._kept.append(outcomes)
+            return
+        self._paths.append(self._aside / f"{len(self._paths):04d}.parquet")
+        self._folder.write_parquet(self._paths[-1], outcomes, row_group_size=GROUP)
 
     def write(self, flat: pl.Expr) -> None:
         """Writes both; `flat` is the CSV's text for the list of withheld parts."""
