@@ -82,7 +82,7 @@ class Chain:
         """What is recorded of the runs' records already."""
         if not delta.exists(self.path):
             return rows.clear().select(ONCE)
-        asked = rows.lazy().select("run", "record").unique()
+        asked = rows.select("run", "record").unique().lazy()
         with delta.using(self.path):
             recorded = delta.scan(self.path).filter(pl.col("run").is_in(rows.get_column("run").unique().to_list()))
             found = recorded.select(ONCE).join(asked, on=["run", "record"], how="semi", nulls_equal=True)
@@ -137,9 +137,10 @@ class People:
         """Adds those that are not there yet. `known` False: the caller knows that none of them is."""
         new = people
         if known and delta.exists(self.path):
-            asked = people.lazy().select(SUBJECT).unique()
+            # Known before the scan begins: it would be held in memory until a join knows what it is joined with.
+            asked = pl.col(SUBJECT).is_in(people.get_column(SUBJECT).unique().implode())
             with delta.using(self.path):
-                there = delta.scan(self.path).join(asked, on=SUBJECT, how="semi").collect(engine="streaming")
+                there = delta.scan(self.path).filter(asked).collect(engine="streaming")
             new = people.join(there, on=list(PEOPLE), how="anti", nulls_equal=True, maintain_order="left")
         if not new.is_empty():
             delta.append(self.path, new, _NO_STATISTICS, distinct=(SUBJECT, "identity", "address"))
