@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from pipeline.store.place import Place
 
 LOG: Final = "_delta_log"
+_ENTRIES: Final = {".json", ".parquet"}
+"""What the log is made of: commits and checkpoints. Any other file is not finished."""
 _KEEP_NOTHING: Final = {
     "delta.logRetentionDuration": "interval 0 seconds",
     "delta.deletedFileRetentionDuration": "interval 0 seconds",
@@ -43,9 +45,10 @@ def table(path: Place) -> DeltaTable:
 
 
 def exists(path: Place) -> bool:
-    """Whether there is a table."""
+    """Whether there is a table: whoever was killed before the first commit has left a folder, and nothing in it."""
     if isinstance(path, Path):
-        return (path / LOG).is_dir()
+        log = path / LOG
+        return log.is_dir() and any(file.suffix in _ENTRIES for file in log.iterdir())
     from deltalake import DeltaTable
 
     with using(path):

@@ -248,3 +248,13 @@ def test_a_table_that_was_divided_otherwise_is_read_whole_and_divided_again(stat
     assert rows_of(state)["7"]["told_run"] == "run-2"
     stored = pl.read_delta(str(state.path))
     assert stored.get_column("bucket").to_list() == stored.select(bucket_of(pl.col("identity"))).to_series().to_list()
+
+
+def test_a_table_that_was_killed_before_its_first_commit_is_none(state: State) -> None:
+    """Files without a commit say nothing: nobody was told anything, and what is told then is read again."""
+    log = Path(str(state.path)) / "_delta_log"
+    log.mkdir(parents=True)
+    (log / "_commit_0.json.tmp").write_text("{}")
+    assert state.read(ALL).is_empty()
+    state.write(telling(email="OPT_OUT"), gone(), gone())
+    assert rows_of(state)["1"]["consent:EMAIL"] == "OPT_OUT"
