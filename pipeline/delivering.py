@@ -66,7 +66,7 @@ def look_back(run: Run, session: Session) -> None:
     # Of a batch that a canary began, only the canary's part may have been sent.
     budget = canary.budget_of(run)
     for phase in PHASES:
-        deliverer.deliver(batch for batch in sending_order.batches(run, phase, done, budget) if batch.begun)
+        deliverer.deliver([batch] for batch in sending_order.batches(run, phase, done, budget) if batch.begun)
 
 
 def status_after(error: ConsentSyncError) -> RunStatus:

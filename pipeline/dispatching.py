@@ -9,6 +9,7 @@ from pipeline import relisting, sending_order
 from pipeline.job import row_key
 from pipeline.model import Column
 from pipeline.stages.deliver import Deliverer
+from pipeline.stages.loads import MOST_ITEMS, Loads, piece_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from pipeline.ledger_rows import BatchKey, BatchRow, Settlement
     from pipeline.sending_order import Budget
     from pipeline.session import Session
-    from pipeline.stages.deliver import Batch
+    from pipeline.stages.deliver import Batch, Load
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,26 @@ class Dispatcher:
         shards: Sequence[int] | None = None,
     ) -> None:
         """Settles what of a phase is not settled yet or unknown. Raises what stopped it."""
-        self.deliverer.deliver(self._without(sending_order.batches(self.run, phase, done, budget, shards)))
+        batches = self._without(sending_order.batches(self.run, phase, done, budget, shards))
+        self.deliverer.deliver(self._loads(batches))
+
+    def _loads(self, batches: Iterator[Batch]) -> Iterator[Load]:
+        """Of a small plan, batches that are not full travel with those of the next shards."""
+        run = self.run
+        if run.manifest.shards == 1 or run.manifest.items > MOST_ITEMS:
+            yield from ([batch] for batch in batches)
+            return
+        waiting: dict[BatchKey, Batch] = {}
+        loads = Loads.within(run.job, self.deliverer.session.destination.limits)
+        for batch in batches:
+            if not batch.is_plain:
+                yield [batch]
+                continue
+            waiting[batch.key] = batch
+            for load in loads.add(piece_of(batch.key, batch.items, run.job)):
+                yield [waiting.pop(piece.key) for piece in load]
+        for load in loads.rest():
+            yield [waiting.pop(piece.key) for piece in load]
 
     def _without(self, batches: Iterator[Batch]) -> Iterator[Batch]:
         if self.forbidden.is_empty():

@@ -177,7 +177,7 @@ class Ledger:
                 sequence.note(connection, run_id, sequence.WROTE)
             if settled:
                 connection.execute(SETTLE, [settled_row(run_id, settlement) for settlement in settled])
-            rows = [r for s in settled for r in request_rows(run_id, s.attempts, s.key)]
+            rows = [r for s in settled if s.has_requests for r in request_rows(run_id, s.attempts, s.key)]
             if rows:
                 connection.execute(REQUESTS.insert(), rows)
             links = [r for s in settled for r in link_rows(run_id, s)]

@@ -30,6 +30,8 @@ class Settlement:
     attempts: Sequence[Attempt]
     at: datetime | None
     """None: it was settled by reading alone, long after anything was sent."""
+    has_requests: bool = True
+    """Whether the attempts are written down with it: those of batches that travelled together are, with the first."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ from pipeline.stages.forgotten import without_rest
 from pipeline.stages.guard import Figures
 from pipeline.stages.intents import intents_of
 from pipeline.stages.map import identity_of, map_records
-from pipeline.stages.reconcile import watched
+from pipeline.stages.reconcile import looked_at
 from pipeline.stages.resolve import decide
 from pipeline.stages.seen import one_row_per_identity
 from pipeline.stages.split import gather
@@ -220,8 +220,7 @@ def write_shard(draft: Draft, shard: int, whole: pl.DataFrame, decided: Decided,
     draft.folder.write_parquet(draft.folder.plan_file("records", shard), whole)
     draft.folder.write_parquet(draft.folder.plan_file("items", shard), items)
     figures = _figures(whole, items, int(resolved.decided.get_column(Column.KNOWN).sum()), draft)
-    looked_at = items.filter(watched(job)) if "destination" in job.policy.witnesses else items.clear()
-    foretold = session.destination.foretell(job, items, looked_at)
+    foretold = session.destination.foretell(job, items, looked_at(items, job))
     batches = items.get_column(Column.BATCH).n_unique()
     by_list = resolved.by_list
     ahead, mixed = (items.filter(pl.col(Column.PHASE) == phase).height for phase in (OPT_OUT_PHASE, MIXED_PHASE))

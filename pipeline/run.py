@@ -12,6 +12,7 @@ from pipeline import (
     canary,
     delivered_before,
     delivering,
+    filling,
     looking_back,
     mapping_file,
     origins,
@@ -181,8 +182,9 @@ def _plan(request: Request, subject: Subject, context: Context, ledger: Ledger, 
     # Before the plan is sealed: a run that is killed from then on can be resumed, and has its canary.
     canary.ask(ledger, draft.folder.run_id, request.canary)
     count = exported + planning.read_again(draft, exported, context, ledger)
-    shards = plan_spreading.plan_shards(draft, context, ledger, session)
-    planning.require_complete(draft, count, shards)
+    planned = plan_spreading.plan_shards(draft, context, ledger, session)
+    planning.require_complete(draft, count, planned)
+    shards = filling.fill(draft, planned, session)
     history = ledger.history(subject.job.destination, subject.job.account, subject.job.mapping)
     manifest = perform("guard", lambda: sealing.seal(draft, shards, history, session))
     ledger.add_run(manifest, subject.job.mapping)

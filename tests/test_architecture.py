@@ -19,7 +19,7 @@ VENDORS: Final = ("acoustic_connect", "ivvy", "wix")
 LONGEST: Final = 260
 PURE_STAGES: Final = (
     "addresses", "batch", "blocks", "covering", "differences", "drift", "evidence", "fold", "forgotten",
-    "guard", "intents", "kin", "map", "moved", "numbering_plans", "opt_outs",
+    "guard", "intents", "kin", "loads", "map", "moved", "numbering_plans", "opt_outs",
     "outcomes", "permissions", "precedence", "reconcile", "record", "records", "resolve",
     "retries", "revert", "seen", "split", "suppress", "told", "validate", "withheld",
     "witnesses",

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from pipeline.destinations.interface import Limits
     from pipeline.job import Job
 
+    Kind = tuple[str | int, ...]
+    """The values of `kinds_of`: phase and operation, and where items are of addresses, the channel."""
+
 OPT_OUT_PHASE: Final = 0
 """Items that do nothing but forbid: they may go by themselves while the rest waits."""
 MIXED_PHASE: Final = 1
@@ -52,19 +55,43 @@ def batch(changes: pl.DataFrame, job: Job, wires: Mapping[Operation, pl.Expr], l
         .otherwise(OTHER_PHASE)
         .cast(pl.Int8)
     )
-    kind = [Column.PHASE, Column.OPERATION, *row_key(job)[1:]]
-    usual = limits.usual_rows_per_request or limits.rows_per_request
-    rows = min(job.delivery.batch_size or usual, limits.rows_per_request)
-    numbered = (
-        encoded.with_columns(phase.alias(Column.PHASE))
-        .sort(*kind, Column.RECORD)
-        .with_columns((pl.int_range(pl.len()).over(kind) // rows).alias("_chunk"))
-        .with_columns(_parts_by_bytes(limits.bytes_per_request // 2).over([*kind, "_chunk"]).alias("_part"))
-        .with_columns(pl.struct(*kind, "_chunk", "_part").rle_id().cast(pl.Int32).alias(Column.BATCH))
+    ordered = encoded.with_columns(phase.alias(Column.PHASE)).sort(*kinds_of(job), Column.RECORD)
+    return numbered(ordered, job, limits, {})
+
+
+def numbered(items: pl.DataFrame, job: Job, limits: Limits, filled: Mapping[Kind, int]) -> pl.DataFrame:
+    """Items in sending order with the numbers of their batches, which begin at 0.
+
+    `filled`: of a kind, as many rows travel with its first batch already.
+    """
+    kind, before = kinds_of(job), pl.lit(0)
+    for values, rows in filled.items():
+        mine = pl.all_horizontal(pl.col(column) == value for column, value in zip(kind, values, strict=True))
+        before = pl.when(mine).then(rows).otherwise(before)
+    place = pl.int_range(pl.len()).over(kind) + before
+    divided = items.with_columns((place // rows_per_batch(job, limits)).alias("_chunk")).with_columns(
+        _parts_by_bytes(bytes_per_batch(limits)).over([*kind, "_chunk"]).alias("_part")
     )
-    return numbered.drop("_chunk", "_part")
+    number = pl.struct(*kind, "_chunk", "_part").rle_id().cast(pl.Int32).alias(Column.BATCH)
+    return divided.with_columns(number).drop("_chunk", "_part")
+
+
+def kinds_of(job: Job) -> list[str]:
+    """The columns that are the same in all items of a batch."""
+    return [Column.PHASE, Column.OPERATION, *row_key(job)[1:]]
+
+
+def rows_per_batch(job: Job, limits: Limits) -> int:
+    """How many items a batch has at most."""
+    usual = limits.usual_rows_per_request or limits.rows_per_request
+    return min(job.delivery.batch_size or usual, limits.rows_per_request)
+
+
+def bytes_per_batch(limits: Limits) -> int:
+    """At most so many bytes of a batch are not of its last item: half of the limit leaves room for that one."""
+    return limits.bytes_per_request // 2
 
 
 def _parts_by_bytes(most: int) -> pl.Expr:
-    """Numbers stretches of at most `most` bytes plus one row: half the limit leaves room for that row."""
+    """Numbers stretches of at most `most` bytes plus one row."""
     return (pl.col(Column.WIRE).str.len_bytes() + 1).cum_sum() // most

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Final
+
+import polars as pl
 
 from pipeline import begun as begun_work
 from pipeline.destinations.interface import Delivery
@@ -18,10 +21,8 @@ from pipeline.stages.courier import GAVE_UP, Courier
 from pipeline.stopping import why
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable
     from datetime import datetime
-
-    import polars as pl
 
     from pipeline.job import Job
     from pipeline.ledger import Ledger
@@ -62,6 +63,15 @@ class Batch:
         """Whose items they are."""
         return set(self.items.get_column(Column.RECORD))
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether nothing was sent of it yet, so that it may travel with others."""
+        return not (self.begun or self.is_rest)
+
+
+Load = Sequence[Batch]
+"""Batches that travel in one request: one, or several that are plain."""
+
 
 @dataclass(slots=True)
 class Deliverer:
@@ -88,34 +98,34 @@ class Deliverer:
     _took_some: bool = False
     """Whether anything arrived of any batch."""
 
-    def deliver(self, batches: Iterable[Batch]) -> None:
-        """Settles the batches in order, `concurrency` at a time; the first goes alone.
+    def deliver(self, loads: Iterable[Load]) -> None:
+        """Settles the batches in order, `concurrency` loads at a time; the first goes alone.
 
         Raises what stopped it (Refused, Unreachable, StorageError, Interrupted) when the batches in flight are settled.
         """
-        waiting = iter(batches)
+        waiting = iter(loads)
         threads = self.job.delivery.concurrency
-        running: dict[Future[Trip], BatchKey] = {}
+        running: dict[Future[Trip], Load] = {}
         failure: ConsentSyncError | None = None
         # A configuration that the destination refuses costs one request, not one for each thread.
         most = 1
         with ThreadPoolExecutor(threads, thread_name_prefix="deliver") as pool:
             while True:
                 trips = _collect(running)
-                finished = [trip.settlement for trip in trips if trip.settlement is not None]
+                finished = [settlement for trip in trips for settlement in trip.settlements]
                 self._note_lost(trips)
                 failure = self._failure(failure, trips)
                 if finished:
-                    most = min(max(threads, len(finished)) * 2, threads * AHEAD)
+                    most = min(max(threads, len(trips)) * 2, threads * AHEAD)
                 begun = [] if failure else list(islice(waiting, max(0, most - len(running))))
-                self.ledger.turn(self.run_id, finished, [batch.key for batch in begun if self.sends], self.clock())
+                keys = [batch.key for load in begun for batch in load]
+                self.ledger.turn(self.run_id, finished, keys if self.sends else [], self.clock())
                 self._withdraw(trips)
-                for batch in begun:
-                    if batch.is_rest:
-                        rest_begins(self.ledger, self.run_id, batch.key, batch.records)
+                for batch in (batch for load in begun for batch in load if batch.is_rest):
+                    rest_begins(self.ledger, self.run_id, batch.key, batch.records)
                 for settlement in finished:
                     self.settled(settlement)
-                running |= {pool.submit(self._carry, batch): batch.key for batch in begun}
+                running |= {pool.submit(self._carry, load): load for load in begun}
                 if not running:
                     break
                 wait(islice(running, max(1, len(running) - threads * 2)), TURN_SECONDS)
@@ -126,10 +136,10 @@ class Deliverer:
 
     def _note_lost(self, trips: Iterable[Trip]) -> None:
         for trip in trips:
-            if trip.settlement is None:
+            if not trip.settlements:
                 continue
-            gave_up = sum(e.message == GAVE_UP for e in trip.settlement.delivery.exceptional)
-            lost = gave_up == trip.batch.items.height
+            gave_up = sum(e.message == GAVE_UP for s in trip.settlements for e in s.delivery.exceptional)
+            lost = gave_up == sum(batch.items.height for batch in trip.load)
             self._lost = self._lost + 1 if lost else 0
             self._took_some |= not lost
 
@@ -140,14 +150,15 @@ class Deliverer:
             "goes on"
         )
 
-    def _carry(self, batch: Batch) -> Trip:
+    def _carry(self, load: Load) -> Trip:
         if self._ending.is_set() or self.stop.is_set():
-            return Trip(batch)
+            return Trip(load)
         log: list[Attempt] = []
-        works = list(batch.works)
+        works = [work for batch in load for work in batch.works]
 
         def keep(work: str) -> None:
-            begun_work.keep(self.ledger, self.run_id, batch.key, work, self.clock())
+            for batch in load:
+                begun_work.keep(self.ledger, self.run_id, batch.key, work, self.clock())
             works.append(work)
 
         send, transport = self.session.sender(log, keep), self.session.transport
@@ -162,12 +173,14 @@ class Deliverer:
             works=works,
             sends=self.sends,
         )
+        items = load[0].items if len(load) == 1 else pl.concat([batch.items for batch in load])
+        barred = [record for batch in load for record in batch.barred]
         try:
-            delivery = batch.before + courier.settle(batch.items, begun=batch.begun, barred=batch.barred)
+            delivery = courier.settle(items, begun=load[0].begun, barred=barred)
         except ConsentSyncError as error:
             self._ending.set()
-            return Trip(batch, log, error=error)
-        return Trip(batch, log, settlement=Settlement(batch.key, delivery, log, self.clock() if self.sends else None))
+            return Trip(load, log, error=error)
+        return Trip(load, log, settlements=_settlements(load, delivery, log, self.clock() if self.sends else None))
 
     def _failure(self, before: ConsentSyncError | None, trips: Iterable[Trip]) -> ConsentSyncError | None:
         """What stops the run; a stop that was asked for is told in one way, wherever it was noticed."""
@@ -182,26 +195,46 @@ class Deliverer:
     def _withdraw(self, trips: Iterable[Trip]) -> None:
         """Keeps the requests of what was not settled, and takes back the intention of what never left."""
         for trip in trips:
-            if trip.settlement is None and trip.log:
-                self.ledger.log_requests(self.run_id, trip.log, trip.batch.key)
-            elif trip.settlement is None and trip.batch.is_rest:
-                rest_waits(self.ledger, self.run_id, trip.batch.key, trip.batch.records)
-            elif trip.settlement is None and not trip.batch.begun:
-                self.ledger.withdraw(self.run_id, trip.batch.key)
+            if trip.settlements:
+                continue
+            if trip.log:
+                self.ledger.log_requests(self.run_id, trip.log, trip.load[0].key)
+                continue
+            for batch in trip.load:
+                if batch.is_rest:
+                    rest_waits(self.ledger, self.run_id, batch.key, batch.records)
+                elif not batch.begun:
+                    self.ledger.withdraw(self.run_id, batch.key)
 
 
 @dataclass(frozen=True, slots=True)
 class Trip:
-    """How far a batch came: settled, stopped by an error, or (neither) never begun."""
+    """How far a load came: settled, stopped by an error, or (neither) never begun."""
 
-    batch: Batch
+    load: Load
     log: Sequence[Attempt] = ()
-    settlement: Settlement | None = None
+    settlements: Sequence[Settlement] = ()
     error: ConsentSyncError | None = None
 
 
-def _collect(running: dict[Future[Trip], BatchKey]) -> list[Trip]:
-    """Takes the finished batches out of `running`."""
+def _settlements(load: Load, delivery: Delivery, log: Sequence[Attempt], at: datetime | None) -> list[Settlement]:
+    """What came of each batch of a load. Counts and requests are of the load: they stand with its first batch."""
+    first, *others = load
+    if not others:
+        return [Settlement(first.key, first.before + delivery, log, at)]
+    found = []
+    for batch in load:
+        mine = batch.records
+        counts = (delivery.expected, delivery.reported) if batch is first else (0, 0)
+        said = tuple(e for e in delivery.exceptional if e.record in mine)
+        links = {record: link for record, link in delivery.links.items() if record in mine}
+        came = batch.before + Delivery(*counts, said, links)
+        found.append(Settlement(batch.key, came, log, at, has_requests=batch is first))
+    return found
+
+
+def _collect(running: dict[Future[Trip], Load]) -> list[Trip]:
+    """Takes the finished loads out of `running`."""
     done = [future for future in running if future.done()]
     for future in done:
         del running[future]

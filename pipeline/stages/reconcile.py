@@ -122,6 +122,11 @@ def watched(job: Job) -> pl.Expr:
     return permits_something(job) | (pl.lit(value=False) if job.kin is None else moving(job.kin, job))
 
 
+def looked_at(items: pl.DataFrame, job: Job) -> pl.DataFrame:
+    """The items that are compared once more."""
+    return items.filter(watched(job)) if "destination" in job.policy.witnesses else items.clear()
+
+
 def _opted_out_since(job: Job, items: pl.DataFrame) -> pl.Expr:
     """Whether what is shown now forbids an item that nothing forbade when it was planned.
 

@@ -1,0 +1,120 @@
+"""Batches that are not full travel together, though they are of several shards: few changes are few requests."""
+
+from __future__ import annotations
+
+from math import ceil
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pipeline import dispatching, dividing, filling
+from pipeline.errors import RunFolderError
+from pipeline.run_folder import RunFolder
+from tests.delivery.world import contacts_of, key_of, row_of, rows_of, stopped_before
+
+if TYPE_CHECKING:
+    from tests.delivery.world import World
+
+pytest_plugins = ["tests.delivery.fixtures"]
+
+COUNT = 40
+OUT = {"email_opt_in": "N"}
+SHARDS = 16
+LOST = [{"fault": "reset", "at": "after_write", "operation": "updateContacts"}]
+
+
+@pytest.fixture
+def divided(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
+    """Contacts of an export that is divided into shards."""
+    world.seed(contacts_of(COUNT))
+    monkeypatch.setattr(dividing, "GATHERED", 10)
+    world.more["consent_sync_least_shards"] = SHARDS
+    return world
+
+
+@pytest.mark.parametrize("rows", [1, 3, 7, 10, 40])
+def test_as_many_requests_as_one_shard_would_take(divided: World, rows: int) -> None:
+    """Each phase takes its items divided by the batch size, rounded up once; the forecast says so beforehand."""
+    export = [row_of(n, **(OUT if n % 3 == 0 else {})) for n in range(1, COUNT + 1)]
+    planned = divided.plan(divided.mapping(batch_size=rows), divided.export(export)).summary
+    assert RunFolder.open(divided.home, planned.run_id).manifest().shards == SHARDS
+    outs = len([n for n in range(1, COUNT + 1) if n % 3 == 0])
+    least = ceil(outs / rows) + ceil((COUNT - outs) / rows)
+    assert planned.requests_to_come is not None
+    assert planned.requests_to_come.kinds == {"updateContacts": least}
+    result = divided.apply(planned.run_id)
+    assert result.summary.rows.updated == COUNT
+    assert [len(entry.keys) for entry in divided.mutations()].count(rows) >= COUNT // rows - 1
+    assert len(divided.mutations()) == least
+    mutating = [entry for entry in divided.mutations() if entry.keys]
+    opted_out = {key_of(n) for n in range(1, COUNT + 1) if n % 3 == 0}
+    first_other = next(i for i, entry in enumerate(mutating) if not set(entry.keys) <= opted_out)
+    assert all(not set(entry.keys) & opted_out for entry in mutating[first_other:])
+
+
+def test_counts_are_those_of_the_requests(divided: World) -> None:
+    """What travelled together is expected, reported and logged once; every batch of it is settled."""
+    result = divided.sync(divided.mapping(batch_size=10), divided.export(rows_of(COUNT)))
+    summary = result.summary
+    assert (summary.modified_count.expected, summary.modified_count.reported) == (COUNT, COUNT)
+    assert len(divided.mutations()) == COUNT // 10
+    assert summary.requests.sent == len(divided.sandbox.requests())
+    assert {row["attempts"] for row in divided.outcomes(result).values()} == {"1"}
+
+
+def test_a_refused_row_fails_alone(divided: World) -> None:
+    """Of what travelled together, exactly the row that the destination refuses fails, with its words."""
+    divided.faults([{"fault": "poison_row", "key": key_of(7), "code": "X_1", "message": "no"}])
+    result = divided.sync(divided.mapping(batch_size=40), divided.export(rows_of(COUNT)))
+    failed = {key: row["message"] for key, row in divided.outcomes(result).items() if row["outcome"] == "failed"}
+    assert failed == {key_of(7): "X_1: no"}
+    assert result.summary.rows.updated == COUNT - 1
+
+
+def test_what_a_lost_answer_leaves_unclear_is_read_back_for_each_batch(divided: World) -> None:
+    """The answers are lost after they took effect: all of it is confirmed, and no batch is left open."""
+    divided.faults(LOST)
+    result = divided.sync(divided.mapping(batch_size=15), divided.export(rows_of(COUNT)))
+    assert result.summary.rows.updated == COUNT
+    assert {row["outcome"] for row in divided.outcomes(result).values()} == {"updated"}
+
+
+def test_a_run_that_stopped_between_goes_on_with_what_is_left(divided: World) -> None:
+    """A run whose plan was made and stopped is resumed with the requests that it was said to take."""
+    export, mapping = divided.export(rows_of(COUNT)), divided.mapping(batch_size=15)
+    with pytest.raises(KeyboardInterrupt):
+        divided.sync(mapping, export, perform=stopped_before("deliver"))
+    [run_id] = [folder.name for folder in (divided.home / "runs").iterdir()]
+    assert divided.resume(run_id).summary.rows.updated == COUNT
+    assert len(divided.mutations()) == ceil(COUNT / 15)
+
+
+def test_a_canary_takes_its_rows_from_several_shards_at_once(divided: World) -> None:
+    """The first items are sent by themselves and the rest afterwards, each once."""
+    mapping = divided.mapping(batch_size=20)
+    mapping.write_text(mapping.read_text().replace("concurrency: 1}", "concurrency: 1, canary: 6}"))
+    result = divided.sync(mapping, divided.export(rows_of(COUNT)))
+    assert result.summary.rows.updated == COUNT
+    assert len(divided.mutations()[0].keys) == 6
+    assert set(divided.applied().values()) == {1}
+
+
+def test_a_plan_that_is_not_small_keeps_its_batches(divided: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shards of a large plan do not wait for each other, so each is recorded as soon as it is delivered."""
+    for module in (filling, dispatching):
+        monkeypatch.setattr(module, "MOST_ITEMS", COUNT - 1)
+    result = divided.sync(divided.mapping(batch_size=40), divided.export(rows_of(COUNT)))
+    assert len({row["shard"] for row in divided.outcomes(result).values()}) == len(divided.mutations()) > 8
+
+
+def test_the_plan_is_sealed_with_the_batches_that_are_sent(divided: World) -> None:
+    """Whoever changes what travels together after the plan was made changes the plan."""
+    planned = divided.plan(divided.mapping(batch_size=15), divided.export(rows_of(COUNT))).summary
+    folder = RunFolder.open(divided.home, planned.run_id)
+    manifest = folder.manifest()
+    batches = sum(folder.read_plan("items", s).get_column("batch").n_unique() for s in range(manifest.shards))
+    assert manifest.batches == batches
+    items = folder.read_plan("items", 0)
+    folder.write_parquet(folder.plan_file("items", 0), items.with_columns(items.get_column("batch") + 1))
+    with pytest.raises(RunFolderError):
+        divided.apply(planned.run_id)
