@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from pipeline.job import Job
     from pipeline.mapping_file import Delivery
     from pipeline.pacing.desk import Desk
+
+COLLECTED: Final = 50_000
+"""Objects that are made before Python looks for circles among them; some hundreds by default."""
 
 
 @dataclass(slots=True)
@@ -91,12 +95,23 @@ def connect(
         governor=Governor(delivery.concurrency),
     )
     try:
-        with transport:
+        with transport, _collecting_rarely():
             yield Session(destination, transport, delivery.concurrency)
     finally:
         # Turns that cannot be given back are free again by themselves.
         with suppress(StorageError):
             pacer.close()
+
+
+@contextmanager
+def _collecting_rarely() -> Iterator[None]:
+    """A page of contacts is thousands of objects and no circle: looking for some takes as long as reading it."""
+    before = gc.get_threshold()
+    gc.set_threshold(COLLECTED, *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 def pace_of(destination: Destination, delivery: Delivery) -> Pace:
