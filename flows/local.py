@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from flows.request import Failure, Mode, SyncRequest
 from pipeline.errors import ConsentSyncError
+from pipeline.memory import spare_the_allocator
 from pipeline.model import Extent
 from pipeline.run_folder import restrict_new_files, storing
 from pipeline.settings import Settings
@@ -153,7 +154,8 @@ def _temporary_api() -> AbstractContextManager[str]:
 
 
 def prepare(environment: MutableMapping[str, str]) -> None:
-    """Settles what Prefect reads when it is imported: its files stay under home, and it calls nobody."""
+    """Settles what Prefect and polars read when they are imported: files stay under home, and nobody is called."""
+    spare_the_allocator(environment)
     folder = Path(environment.setdefault("PREFECT_HOME", str(Settings.load().consent_sync_home.absolute() / "prefect")))
     with storing(folder):
         restrict_new_files()

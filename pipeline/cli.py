@@ -5,6 +5,7 @@ Heavy packages are imported by the command that needs them.
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Annotated, NoReturn
 
@@ -14,6 +15,7 @@ from pipeline import __version__
 from pipeline.commands import proof, reading, writing
 from pipeline.commands.options import print_json
 from pipeline.errors import ConsentSyncError
+from pipeline.memory import spare_the_allocator
 
 app = typer.Typer(
     name="consent-sync",
@@ -26,6 +28,7 @@ app = typer.Typer(
 
 def main() -> NoReturn:
     """Runs the command line and exits with its code."""
+    spare_the_allocator(os.environ)
     try:
         code = app(standalone_mode=False)
     except ConsentSyncError as error:

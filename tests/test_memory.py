@@ -35,6 +35,16 @@ def test_what_is_planned_at_once_fits_the_memory(export_bytes: int, memory_bytes
     assert shards == BUCKETS or at_once <= max(1, memory_bytes - memory.AT_REST_BYTES)
 
 
+def test_the_allocator_is_told_what_nobody_else_has_told_it() -> None:
+    """It keeps what is free for a while; whoever sets the variable is left alone."""
+    mine: dict[str, str] = {}
+    theirs = {memory.ALLOCATOR: "narenas:1"}
+    for environment in (mine, theirs):
+        memory.spare_the_allocator(environment)
+    assert f"dirty_decay_ms:{memory.KEPT_SECONDS * 1000}" in mine[memory.ALLOCATOR]
+    assert theirs == {memory.ALLOCATOR: "narenas:1"}
+
+
 def test_an_export_that_fits_is_one_shard() -> None:
     """Dividing costs something, so small exports are not; a larger budget divides less."""
     assert memory.shards_of(10 * MIB, 1024 * MIB, BUCKETS) == 1
