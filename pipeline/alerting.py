@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Final
 import sqlalchemy as sa
 
 from pipeline.errors import ConsentSyncError, ExportError, GuardTripped, Interrupted
-from pipeline.ledger import opened
-from pipeline.ledger_tables import METADATA
+from pipeline.ledger.ledger import opened
+from pipeline.ledger.tables import METADATA
 from pipeline.model import RunStatus
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pipeline.context import Context
-    from pipeline.ledger import Ledger
+    from pipeline.ledger.ledger import Ledger
     from pipeline.summary import Summary
 
 

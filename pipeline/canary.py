@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from pipeline import ledger_canaries, sending_order
+from pipeline import sending_order
 from pipeline.approval import approving
 from pipeline.errors import CanaryDiffers, RunFolderError
 from pipeline.figures import counted
 from pipeline.job import row_key
-from pipeline.ledger_canaries import Canary, CanaryState, canary_of
+from pipeline.ledger import canaries
+from pipeline.ledger.canaries import Canary, CanaryState, canary_of
 from pipeline.masking import mask
 from pipeline.model import Column, Extent, Outcome, Reason
 from pipeline.pacing.turns import wait
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from pipeline.carried_out import Run
-    from pipeline.ledger import Ledger
+    from pipeline.ledger.ledger import Ledger
     from pipeline.session import Session
 
 NAMED: Final = 3
@@ -35,7 +36,7 @@ FIRST_PAUSE_SECONDS: Final = 0.2
 def ask(ledger: Ledger, run_id: str, most: int | None) -> None:
     """Keeps that a run that has not begun is to have a canary of so many items. None: as the mapping says."""
     if most is not None:
-        ledger_canaries.keep(ledger, run_id, Canary(most))
+        canaries.keep(ledger, run_id, Canary(most))
 
 
 def admit(run: Run, most: int | None, *, begun: bool, approved: bool) -> None:
@@ -55,7 +56,7 @@ def admit(run: Run, most: int | None, *, begun: bool, approved: bool) -> None:
         chosen = most if most is not None else None if known else run.job.delivery.canary
         ask(run.ledger, run_id, chosen)
     elif approved and known is not None and known.state is CanaryState.DIFFERED:
-        ledger_canaries.keep(run.ledger, run_id, replace(known, state=CanaryState.WAIVED))
+        canaries.keep(run.ledger, run_id, replace(known, state=CanaryState.WAIVED))
 
 
 def budget_of(run: Run) -> Budget | None:
@@ -85,7 +86,7 @@ def first(run: Run, session: Session, extent: Extent, send: Callable[[int], None
     judged, wrong = _judge(run, session, items, canary)
     if canary.state is not CanaryState.DIFFERED:
         canary = judged
-        ledger_canaries.keep(run.ledger, run_id, canary)
+        canaries.keep(run.ledger, run_id, canary)
     if canary.state is CanaryState.DIFFERED:
         raise CanaryDiffers(_said(run, extent, canary, wrong))
 
@@ -129,7 +130,7 @@ def _note(run: Run, applied: pl.DataFrame, differing: pl.DataFrame) -> None:
     placed = applied.select(*key, SHARD, Column.BATCH).join(differing, on=key, how="inner")
     for (shard, batch), rows in placed.group_by(SHARD, Column.BATCH, maintain_order=True):
         said = dict(rows.select(Column.RECORD, DIFFERENCE).iter_rows())
-        ledger_canaries.not_shown(run.ledger, run.folder.run_id, (int(str(shard)), int(str(batch))), said)
+        canaries.not_shown(run.ledger, run.folder.run_id, (int(str(shard)), int(str(batch))), said)
 
 
 def _differing(run: Run, session: Session, items: pl.DataFrame) -> pl.DataFrame:

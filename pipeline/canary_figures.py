@@ -7,7 +7,7 @@ from typing import assert_never
 from pydantic import BaseModel, ConfigDict, Field
 
 from pipeline.figures import counted
-from pipeline.ledger_canaries import CanaryState
+from pipeline.ledger.canaries import CanaryState
 from pipeline.model import Extent
 
 

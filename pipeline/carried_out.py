@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pipeline.context import Context
     from pipeline.errors import ConsentSyncError
     from pipeline.job import Job
-    from pipeline.ledger import Ledger
+    from pipeline.ledger.ledger import Ledger
     from pipeline.run_folder import Manifest, RunFolder
     from pipeline.summary import Summary
 

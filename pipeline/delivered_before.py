@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Final
 import sqlalchemy as sa
 from pydantic import ValidationError
 
-from pipeline import arrival, sequence, standing, suppression
+from pipeline import arrival, standing, suppression
 from pipeline.carried_out import Result
 from pipeline.errors import RunFolderError
 from pipeline.evidence.pseudonym import key_of, path_of
-from pipeline.ledger_tables import METADATA, RUNS
+from pipeline.ledger import sequence
+from pipeline.ledger.tables import METADATA, RUNS
 from pipeline.model import RunStatus
 from pipeline.quarantine import entries
 from pipeline.summary import ModifiedCount, Requests, Summary
@@ -23,7 +24,7 @@ from pipeline.summary import ModifiedCount, Requests, Summary
 if TYPE_CHECKING:
     from pipeline.carried_out import Run
     from pipeline.context import Context, Request
-    from pipeline.ledger import Ledger
+    from pipeline.ledger.ledger import Ledger
     from pipeline.mapping_file import MappingFile
     from pipeline.run_folder import Manifest, RunFolder
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from pipeline.carried_out import Run
     from pipeline.errors import ConsentSyncError
-    from pipeline.ledger_rows import Settlement
+    from pipeline.ledger.rows import Settlement
     from pipeline.model import Extent
     from pipeline.session import Session
 

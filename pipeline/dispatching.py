@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from pipeline.carried_out import Run
-    from pipeline.ledger_rows import BatchKey, BatchRow, Settlement
+    from pipeline.ledger.rows import BatchKey, BatchRow, Settlement
     from pipeline.sending_order import Budget
     from pipeline.session import Session
     from pipeline.stages.deliver import Batch, Load

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from pydantic import ValidationError
 
 from pipeline.canary_figures import CanaryFigures
-from pipeline.ledger_canaries import canary_of
+from pipeline.ledger.canaries import canary_of
 from pipeline.model import Extent, RunStatus
 from pipeline.problem import Before, Problem
 

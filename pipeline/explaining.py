@@ -10,7 +10,7 @@ import polars as pl
 
 from pipeline.advice import ADVICE
 from pipeline.errors import UsageError
-from pipeline.ledger import opened
+from pipeline.ledger.ledger import opened
 from pipeline.model import Column, Reason
 from pipeline.rejects import source_rows
 from pipeline.reporting import outcomes_of

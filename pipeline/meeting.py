@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pipeline.context import Context
     from pipeline.destinations.interface import Audience
     from pipeline.job import Job
-    from pipeline.ledger import Ledger
+    from pipeline.ledger.ledger import Ledger
     from pipeline.mapping_file import MappingFile
     from pipeline.session import Session
 

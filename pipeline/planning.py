@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from pipeline.context import Context, Request
     from pipeline.destinations.interface import Audience
     from pipeline.job import Job
-    from pipeline.ledger import Ledger
+    from pipeline.ledger.ledger import Ledger
     from pipeline.mapping_file import MappingFile
     from pipeline.session import Session
     from pipeline.stages.read import Export

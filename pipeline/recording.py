@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from pipeline.carried_out import Run
-    from pipeline.ledger_rows import Settlement
+    from pipeline.ledger.rows import Settlement
 
 
 class Recording:

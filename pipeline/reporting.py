@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pipeline.carried_out import Run
     from pipeline.errors import ConsentSyncError
     from pipeline.job import Job
-    from pipeline.ledger_rows import BatchKey, BatchRow
+    from pipeline.ledger.rows import BatchKey, BatchRow
     from pipeline.pacing.governor import Slowed
     from pipeline.run_folder import Manifest, RunFolder
 

@@ -42,8 +42,8 @@ if TYPE_CHECKING:
 
     from pipeline.context import Context
     from pipeline.job import Job
-    from pipeline.ledger import Ledger
-    from pipeline.ledger_rows import BatchKey, BatchRow
+    from pipeline.ledger.ledger import Ledger
+    from pipeline.ledger.rows import BatchKey, BatchRow
     from pipeline.sealing import Planned
     from pipeline.session import Session
 

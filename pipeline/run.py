@@ -28,7 +28,7 @@ from pipeline import (
 from pipeline.carried_out import Result, Run
 from pipeline.errors import ConsentSyncError, DestinationBusy, RunFolderError
 from pipeline.hands import plan_spreading
-from pipeline.ledger import opened
+from pipeline.ledger.ledger import opened
 from pipeline.meeting import met
 from pipeline.model import Extent, RunStatus
 from pipeline.pacing.book import note_slowed
@@ -37,7 +37,7 @@ from pipeline.subject import Subject, job_as_planned, renamed
 if TYPE_CHECKING:
     from pipeline.context import Context, Request
     from pipeline.job import Job
-    from pipeline.ledger import Ledger
+    from pipeline.ledger.ledger import Ledger
     from pipeline.mapping_file import MappingFile
     from pipeline.run_folder import Manifest, RunFolder
     from pipeline.session import Session

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from pipeline import begun
 from pipeline.destinations.interface import Delivery, Exceptional
+from pipeline.ledger import begun
 from pipeline.model import BatchState, Column, Extent, Outcome, Reason
 from pipeline.stages.batch import OPT_OUT_PHASE, PHASES
 from pipeline.stages.deliver import Batch
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from pipeline.carried_out import Run
-    from pipeline.ledger_rows import BatchKey, BatchRow
+    from pipeline.ledger.rows import BatchKey, BatchRow
 
 PHASES_OF: Final = {Extent.OPT_OUTS: (OPT_OUT_PHASE,), Extent.WHOLE: PHASES}
 

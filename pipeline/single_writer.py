@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from pipeline import lock
 from pipeline.errors import DestinationBusy, StorageError
 from pipeline.hands import crew, locks
-from pipeline.ledger_tables import METADATA
+from pipeline.ledger.tables import METADATA
 from pipeline.store.place import store_of
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from pipeline.context import Context
     from pipeline.job import Job
-    from pipeline.ledger import Ledger
+    from pipeline.ledger.ledger import Ledger
 
 HOLDERS: Final = sa.Table(
     "holders",

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pipeline.errors import RunFolderError
+from pipeline.ledger.sequence import overtaken_by
 from pipeline.run_folder import Manifest, RunFolder
-from pipeline.sequence import overtaken_by
 from pipeline.store.joining import joined
 
 if TYPE_CHECKING:
     from pipeline.context import Context
     from pipeline.job import Job
-    from pipeline.ledger import Ledger
+    from pipeline.ledger.ledger import Ledger
 
 
 def existing(run_id: str, context: Context) -> tuple[RunFolder, Manifest]:

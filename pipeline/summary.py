@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from pipeline.job import Job, Target
-    from pipeline.ledger_rows import BatchRow
+    from pipeline.ledger.rows import BatchRow
 
 
 class Rows(BaseModel):

@@ -14,7 +14,7 @@ from pipeline import mapping_file, suppression
 from pipeline.drift_report import Drift
 from pipeline.erasure import audits
 from pipeline.errors import UsageError
-from pipeline.ledger import opened
+from pipeline.ledger.ledger import opened
 from pipeline.model import Column
 from pipeline.pacing.book import desk_of
 from pipeline.run_folder import FOLDER_MODE, RunFolder, restrict_new_files, storing

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.ledger_rows import LONGEST_MESSAGE
+from pipeline.ledger.rows import LONGEST_MESSAGE
 from pipeline.mapping.yaml_source import MAX_DEPTH, MAX_VALUES
 from pipeline.mapping_file import MAX_BYTES as MAPPING_BYTES
 from pipeline.settings import MAX_BYTES as SETTINGS_BYTES

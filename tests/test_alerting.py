@@ -12,7 +12,7 @@ from pipeline import alerting
 from pipeline.alerting import OF_A_RUN, Alert
 from pipeline.context import Context
 from pipeline.errors import ConsentSyncError, ExportError, GuardTripped, Interrupted, Unreachable
-from pipeline.ledger import Ledger
+from pipeline.ledger.ledger import Ledger
 from pipeline.model import RunStatus
 from pipeline.open_opt_outs import OpenOptOuts
 from pipeline.settings import Settings

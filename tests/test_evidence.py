@@ -16,7 +16,7 @@ from pipeline.errors import StorageError, UsageError
 from pipeline.evidence.chain import Chain, chain_name, heads_of
 from pipeline.evidence.proving import Proved, prove
 from pipeline.evidence.pseudonym import key_of, path_of
-from pipeline.ledger import Ledger
+from pipeline.ledger.ledger import Ledger
 from pipeline.settings import Settings
 from pipeline.stages.blocks import BLOCK, BLOCK_HASH, HASH, SEQUENCE, row_hash
 from pipeline.stages.evidence import TOLD

@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from pipeline.ledger_rows import BatchRow
+from pipeline.ledger.rows import BatchRow
 from pipeline.model import Column, Outcome, RunStatus
 from pipeline.summary import (
     ModifiedCount,

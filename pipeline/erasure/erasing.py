@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from pipeline.context import Context
     from pipeline.job import Job
-    from pipeline.ledger import Ledger
+    from pipeline.ledger.ledger import Ledger
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,10 +19,10 @@ from pipeline.erasure import ledger as ledger_erasing
 from pipeline.erasure.erasing import Person, Traced, addresses_in, erase, trace
 from pipeline.erasure.forgotten import Forgotten
 from pipeline.errors import UsageError
-from pipeline.ledger import opened
+from pipeline.ledger.ledger import opened
+from pipeline.ledger.sequence import overtaken_by
 from pipeline.model import Column, RunStatus
 from pipeline.run_folder import ERASING, MANIFEST, RunFolder
-from pipeline.sequence import overtaken_by
 from pipeline.state import BUCKET
 from pipeline.store import fetching
 from pipeline.store.place import places
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pipeline.context import Context
-    from pipeline.ledger import Ledger
+    from pipeline.ledger.ledger import Ledger
     from pipeline.store.place import Place
 
 WAITING: Final = frozenset({RunStatus.PLANNED, RunStatus.STOPPED, RunStatus.INTERRUPTED})

@@ -10,13 +10,13 @@ import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from pipeline.errors import StorageError
-from pipeline.ledger_tables import BATCHES, LINKS
+from pipeline.ledger.tables import BATCHES, LINKS
 from pipeline.quarantine import entries as quarantined
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
-    from pipeline.ledger import Ledger
+    from pipeline.ledger.ledger import Ledger
 
 
 def erase(ledger: Ledger, run_id: str, records: Collection[int]) -> None:

@@ -24,7 +24,7 @@ from pipeline.store.place import place_of
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pipeline.ledger import Ledger
+    from pipeline.ledger.ledger import Ledger
 
 _NO_STATISTICS: Final = {"delta.dataSkippingNumIndexedCols": "0"}
 """The log of a Delta table would hold the least and the greatest identity."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pipeline.ledger_tables import EVIDENCE
+from pipeline.ledger.tables import EVIDENCE
 from pipeline.stages.blocks import Head
 
 if TYPE_CHECKING:
-    from pipeline.ledger import Ledger
+    from pipeline.ledger.ledger import Ledger
 
 
 @dataclass(frozen=True, slots=True)

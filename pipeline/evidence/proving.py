@@ -11,7 +11,7 @@ from pipeline import delta
 from pipeline.errors import StorageError, UsageError
 from pipeline.evidence.chain import heads_of
 from pipeline.evidence.pseudonym import path_of
-from pipeline.ledger import opened
+from pipeline.ledger.ledger import opened
 from pipeline.stages.blocks import BLOCK, CHAIN, SEQUENCE, Break, Walk
 from pipeline.store.joining import joined
 from pipeline.store.place import place_of, places

@@ -13,12 +13,12 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from pipeline.errors import DestinationBusy, StorageError
 from pipeline.hands import locks
-from pipeline.ledger_tables import METADATA
+from pipeline.ledger.tables import METADATA
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pipeline.ledger import Ledger
+    from pipeline.ledger.ledger import Ledger
 
 CREWS: Final = sa.Table(
     "crews",

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from pipeline.context import Context
     from pipeline.hands.orders import Order
-    from pipeline.ledger import Ledger
+    from pipeline.ledger.ledger import Ledger
     from pipeline.mapping_file import MappingFile
     from pipeline.run_folder import Manifest
 

@@ -9,7 +9,7 @@ from pipeline.errors import ConsentSyncError, SettingsError
 from pipeline.hands import delivering, planning
 from pipeline.hands.joining import joined
 from pipeline.hands.orders import Order, PlanOrder, told_of
-from pipeline.ledger import opened
+from pipeline.ledger.ledger import opened
 from pipeline.stopping import Stop
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from pipeline.stopping import interrupted
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pipeline.ledger import Ledger
+    from pipeline.ledger.ledger import Ledger
     from pipeline.stopping import Stop
 
 WATCH_SECONDS: Final = 1.0

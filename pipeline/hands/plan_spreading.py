@@ -16,7 +16,7 @@ from pipeline.hands.waiting import failure_of, note_slowed_hands, worked
 if TYPE_CHECKING:
     from pipeline.context import Context
     from pipeline.hands.orders import Hands
-    from pipeline.ledger import Ledger
+    from pipeline.ledger.ledger import Ledger
     from pipeline.planning import Draft
     from pipeline.sealing import Planned
     from pipeline.session import Session

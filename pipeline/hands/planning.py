@@ -18,7 +18,7 @@ from pipeline.subject import Origin, copies
 if TYPE_CHECKING:
     from pipeline.context import Context
     from pipeline.hands.orders import PlanOrder
-    from pipeline.ledger import Ledger
+    from pipeline.ledger.ledger import Ledger
     from pipeline.mapping_file import MappingFile
     from pipeline.suppression import Lists
 

@@ -11,7 +11,7 @@ from pipeline import lock, sending_order
 from pipeline.hands.crew import Crew
 from pipeline.hands.orders import Order
 from pipeline.hands.waiting import failure_of, note_slowed_hands, worked
-from pipeline.ledger_tables import BATCHES
+from pipeline.ledger.tables import BATCHES
 from pipeline.model import BatchState
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pipeline.errors import ConsentSyncError
     from pipeline.hands.crew import Crew
     from pipeline.hands.orders import Hands, Told, Work
-    from pipeline.ledger import Ledger
+    from pipeline.ledger.ledger import Ledger
 
 Asked = TypeVar("Asked", bound=AnyOrder)
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from pipeline.ledger_tables import METADATA
+from pipeline.ledger.tables import METADATA
 from pipeline.pacing.allowance import Book
 from pipeline.pacing.governor import Slowed
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from pipeline.context import Context
-    from pipeline.ledger import Ledger
+    from pipeline.ledger.ledger import Ledger
     from pipeline.mapping_file import MappingFile
     from pipeline.settings import Settings
 
@@ -55,7 +55,7 @@ def desk_of(ledger: Ledger, file: MappingFile, settings: Settings) -> LedgerDesk
 @contextmanager
 def desk_if_there(context: Context, file: MappingFile) -> Iterator[LedgerDesk | None]:
     """The book, where the home has a ledger: a command that keeps nothing makes none."""
-    from pipeline.ledger import opened
+    from pipeline.ledger.ledger import opened
 
     if context.settings.database_url is None and not (context.home / "ledger.db").exists():
         yield None

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from pipeline.errors import UsageError
 from pipeline.figures import counted
-from pipeline.ledger import opened
+from pipeline.ledger.ledger import opened
 from pipeline.quarantine import entries
 from pipeline.quarantine.entries import DROPPED, utc
 from pipeline.quarantine.tables import QUARANTINE

@@ -6,7 +6,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from pipeline.ledger_tables import METADATA
+from pipeline.ledger.tables import METADATA
 
 QUARANTINE: Final = sa.Table(
     "quarantine",

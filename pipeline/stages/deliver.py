@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from pipeline import begun as begun_work
 from pipeline.destinations.interface import Delivery
 from pipeline.errors import ConsentSyncError, Interrupted, Unreachable
-from pipeline.ledger_canaries import rest_begins, rest_waits
-from pipeline.ledger_rows import BatchKey, Settlement
+from pipeline.ledger import begun as begun_work
+from pipeline.ledger.canaries import rest_begins, rest_waits
+from pipeline.ledger.rows import BatchKey, Settlement
 from pipeline.model import Column
 from pipeline.stages.courier import GAVE_UP, Courier
 from pipeline.stopping import why
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from pipeline.job import Job
-    from pipeline.ledger import Ledger
+    from pipeline.ledger.ledger import Ledger
     from pipeline.session import Session
     from pipeline.stages.suppress import Listed
     from pipeline.transport.sending import Attempt

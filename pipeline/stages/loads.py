@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from pipeline.destinations.interface import Limits
     from pipeline.job import Job
-    from pipeline.ledger_rows import BatchKey
+    from pipeline.ledger.rows import BatchKey
     from pipeline.stages.batch import Kind
 
 MOST_ITEMS: Final = 100_000

@@ -12,7 +12,7 @@ from pipeline.stages.withheld import NOTHING_WITHHELD
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pipeline.ledger_rows import BatchKey, BatchRow
+    from pipeline.ledger.rows import BatchKey, BatchRow
 
 SHARD: Final = "shard"
 APPLIED: Final = (str(Outcome.CREATED), str(Outcome.UPDATED))

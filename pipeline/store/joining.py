@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 import sqlalchemy as sa
 
 from pipeline.errors import SettingsError, StorageError
-from pipeline.ledger_tables import METADATA
+from pipeline.ledger.tables import METADATA
 from pipeline.run_folder import FILE_MODE, FOLDER_MODE, storing
 from pipeline.store.bucket import Store
 from pipeline.store.place import FORGOTTEN, KEY, MARK, store_of
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pipeline.context import Context
-    from pipeline.ledger import Ledger
+    from pipeline.ledger.ledger import Ledger
 
 STORES: Final = sa.Table("stores", METADATA, sa.Column("url", sa.String, primary_key=True))
 """The store of all homes that share the ledger: one row, or none."""
@@ -68,7 +68,7 @@ def join(context: Context, ledger: Ledger) -> None:
 def joined(context: Context) -> None:
     """Makes a home belong to the store of the settings, for what reads without a ledger."""
     if context.settings.consent_sync_store is not None or store_of(context.home) is not None:
-        from pipeline.ledger import opened
+        from pipeline.ledger.ledger import opened
 
         with opened(context):
             return

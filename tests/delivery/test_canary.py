@@ -11,8 +11,8 @@ import pytest
 from pipeline import run
 from pipeline.context import Request
 from pipeline.errors import RunFolderError
-from pipeline.ledger import Ledger
-from pipeline.ledger_canaries import rest_begins
+from pipeline.ledger.canaries import rest_begins
+from pipeline.ledger.ledger import Ledger
 from pipeline.model import Extent
 
 from .world import CHANNELS, contacts_of, key_of, row_of, rows_of

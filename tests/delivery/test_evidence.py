@@ -11,7 +11,7 @@ from pipeline.carried_out import Run
 from pipeline.evidence import recording, telling
 from pipeline.evidence.chain import People
 from pipeline.evidence.proving import prove
-from pipeline.ledger import Ledger
+from pipeline.ledger.ledger import Ledger
 from pipeline.recording import record
 from pipeline.standing import existing
 from pipeline.subject import job_as_planned

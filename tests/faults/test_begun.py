@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pipeline import begun, run
+from pipeline import run
 from pipeline.context import Request
-from pipeline.ledger import opened
+from pipeline.ledger import begun
+from pipeline.ledger.ledger import opened
 from pipeline.sandbox.server import Options, Sandbox
 
 from .destinations import WAYS, Trial

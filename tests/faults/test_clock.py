@@ -12,7 +12,7 @@ import pytest
 from pipeline import run
 from pipeline.context import Request
 from pipeline.errors import RunFolderError
-from pipeline.ledger import opened
+from pipeline.ledger.ledger import opened
 from pipeline.sandbox.server import Sandbox
 from tests.destinations.conformance import row_of
 

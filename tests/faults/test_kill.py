@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 import pytest
 
-from pipeline import begun, run
+from pipeline import run
 from pipeline.context import Request
 from pipeline.errors import RunFolderError
 from pipeline.evidence.proving import prove
-from pipeline.ledger import opened
+from pipeline.ledger import begun
+from pipeline.ledger.ledger import opened
 from pipeline.sandbox.server import Options, Sandbox
 from tests.delivery.world import read_csv
 from tests.destinations.conformance import row_of

@@ -9,7 +9,7 @@ import pytest
 from pipeline import run
 from pipeline.context import Request
 from pipeline.errors import RunFolderError, Unreachable
-from pipeline.ledger import opened
+from pipeline.ledger.ledger import opened
 from pipeline.sandbox.server import Sandbox
 from tests.destinations.conformance import key_of, row_of
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import httpx
 
-from pipeline.ledger import Ledger
+from pipeline.ledger.ledger import Ledger
 from pipeline.quarantine.tables import QUARANTINE
 from tests.delivery.world import World
 

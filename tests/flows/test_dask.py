@@ -14,7 +14,7 @@ from flows.dask_hands import DaskHands, hands_of
 from flows.sync_consent import sync_consent
 from pipeline.carried_out import Result
 from pipeline.errors import DestinationBusy, SettingsError
-from pipeline.ledger import opened
+from pipeline.ledger.ledger import opened
 from pipeline.settings import Settings
 from tests.delivery.world import read_csv, row_of, rows_of
 from tests.flows.cable import laid

@@ -7,7 +7,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Final
 
 from pipeline.alerting import EPISODES
-from pipeline.ledger import Ledger
+from pipeline.ledger.ledger import Ledger
 from tests.delivery.world import row_of
 from tests.flows.operations import operated, until
 from tests.flows.post_office import post_office, words_of

@@ -16,7 +16,7 @@ from flows import reaper
 from flows.sync_consent import sync_consent
 from pipeline import pulse
 from pipeline.alerting import EPISODES
-from pipeline.ledger import Ledger
+from pipeline.ledger.ledger import Ledger
 from tests.delivery.world import rows_of
 from tests.flows.world import request_of
 

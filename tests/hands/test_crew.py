@@ -16,7 +16,7 @@ from pipeline.hands import doing, locks
 from pipeline.hands.crew import Crew
 from pipeline.hands.joining import Place, joined
 from pipeline.hands.orders import Order
-from pipeline.ledger import opened
+from pipeline.ledger.ledger import opened
 from pipeline.stopping import Stop
 from pipeline.subject import job_as_planned
 from tests.delivery.world import contacts_of, rows_of

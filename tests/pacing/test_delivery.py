@@ -6,7 +6,7 @@ import json
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from pipeline.ledger import Ledger
+from pipeline.ledger.ledger import Ledger
 from tests.delivery.world import contacts_of, rows_of
 from tests.faults.processes import start
 

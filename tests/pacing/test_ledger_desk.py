@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from pipeline.errors import StorageError
-from pipeline.ledger import Ledger
+from pipeline.ledger.ledger import Ledger
 from pipeline.pacing.allowance import Book, Pace
 from pipeline.pacing.book import LedgerDesk, account_of, note_slowed, slowed_of
 from pipeline.pacing.governor import Slowed

@@ -13,7 +13,7 @@ from pipeline.destinations.acoustic_connect.contacts import frame_of
 from pipeline.destinations.acoustic_connect.wire import Contact
 from pipeline.destinations.interface import Exceptional, Limits
 from pipeline.job import part_of
-from pipeline.ledger_rows import BatchRow
+from pipeline.ledger.rows import BatchRow
 from pipeline.model import BatchState, Column, Operation, Outcome, Reason
 from pipeline.stages import opt_outs, records, retries, suppress
 from pipeline.stages.batch import batch

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from pipeline import memory, run
-from pipeline.ledger import Ledger
+from pipeline.ledger.ledger import Ledger
 from pipeline.quarantine import entries
 from pipeline.quarantine.entries import Whose
 from tests.delivery.world import contacts_of, key_of, read_csv, row_of, rows_of

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from pipeline.destinations.interface import Exceptional
-from pipeline.ledger_rows import BatchRow
+from pipeline.ledger.rows import BatchRow
 from pipeline.model import Column, Outcome, Reason
 from pipeline.stages.outcomes import settle, settle_items
 from tests.jobs import NOW, job_of, records_of

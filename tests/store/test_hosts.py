@@ -18,7 +18,7 @@ from pipeline.context import Request
 from pipeline.errors import DestinationBusy, StorageError
 from pipeline.evidence.proving import prove
 from pipeline.evidence.telling import history
-from pipeline.ledger import opened
+from pipeline.ledger.ledger import opened
 from pipeline.model import RunStatus
 from pipeline.quarantine import operating
 from pipeline.standing import existing

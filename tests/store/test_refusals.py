@@ -12,7 +12,7 @@ from pipeline import run
 from pipeline.erasure import forgetting
 from pipeline.errors import ConsentSyncError, RunFolderError, SettingsError, StorageError, UsageError
 from pipeline.evidence.proving import prove
-from pipeline.ledger import opened
+from pipeline.ledger.ledger import opened
 from pipeline.run_folder import RunFolder
 from pipeline.settings import Settings
 from pipeline.store import publishing

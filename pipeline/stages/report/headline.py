@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from pipeline.advice import command
 from pipeline.figures import counted
-from pipeline.ledger_canaries import CanaryState
+from pipeline.ledger.canaries import CanaryState
 from pipeline.model import UNDELIVERED, Extent, RunStatus
 from pipeline.stages.guard import OF_THE_REST
 from pipeline.stages.report.view import Step

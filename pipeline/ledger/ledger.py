@@ -10,14 +10,14 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
-from pipeline import (
-    ledger_canaries,  # noqa: F401 - its table is made with the others
+from pipeline.errors import StorageError
+from pipeline.ledger import (
+    canaries,  # noqa: F401 - its table is made with the others
     sequence,
 )
-from pipeline.errors import StorageError
-from pipeline.ledger_engine import engine_of, is_shared, make_tables
-from pipeline.ledger_rows import BatchRow, exceptional, link_rows, request_rows, settled_row, tries
-from pipeline.ledger_tables import BATCHES, CORRECTIONS, LINKS, PERMITS, REQUESTS, RUNS, SETTLE
+from pipeline.ledger.engine import engine_of, is_shared, make_tables
+from pipeline.ledger.rows import BatchRow, exceptional, link_rows, request_rows, settled_row, tries
+from pipeline.ledger.tables import BATCHES, CORRECTIONS, LINKS, PERMITS, REQUESTS, RUNS, SETTLE
 from pipeline.model import BatchState, Extent
 from pipeline.pacing import book  # noqa: F401 - its tables are made with the others
 from pipeline.quarantine.tables import RETRIED
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pipeline.context import Context
-    from pipeline.ledger_rows import BatchKey, Settlement
+    from pipeline.ledger.rows import BatchKey, Settlement
     from pipeline.run_folder import Manifest
     from pipeline.transport.sending import Attempt
 

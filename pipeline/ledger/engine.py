@@ -10,7 +10,7 @@ import tenacity
 from sqlalchemy.exc import SQLAlchemyError
 
 from pipeline.errors import SettingsError
-from pipeline.ledger_tables import METADATA
+from pipeline.ledger.tables import METADATA
 
 POSTGRESQL: Final = ("postgresql://", "postgres://")
 DRIVER: Final = "postgresql+psycopg://"

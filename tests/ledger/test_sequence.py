@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import sqlalchemy as sa
 
-from pipeline import sequence
-from pipeline.ledger import Ledger
+from pipeline.ledger import sequence
+from pipeline.ledger.ledger import Ledger
 from tests.flows.cluster import until
 
 WAITING = sa.text("select count(*) from pg_locks where not granted")

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from pipeline.ledger_tables import BEGUN
+from pipeline.ledger.tables import BEGUN
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from pipeline.ledger import Ledger
-    from pipeline.ledger_rows import BatchKey
+    from pipeline.ledger.ledger import Ledger
+    from pipeline.ledger.rows import BatchKey
 
 
 def keep(ledger: Ledger, run_id: str, key: BatchKey, work: str, now: datetime) -> None:

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Final
 import sqlalchemy as sa
 
 from pipeline.destinations.interface import Exceptional
-from pipeline.ledger_rows import exceptional, said_of
-from pipeline.ledger_tables import BATCHES, METADATA
+from pipeline.ledger.rows import exceptional, said_of
+from pipeline.ledger.tables import BATCHES, METADATA
 from pipeline.model import Outcome, Reason
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from pipeline.ledger import Ledger
-    from pipeline.ledger_rows import BatchKey
+    from pipeline.ledger.ledger import Ledger
+    from pipeline.ledger.rows import BatchKey
 
 CANARIES: Final = sa.Table(
     "canaries",

@@ -13,8 +13,8 @@ import pytest
 
 from pipeline.destinations.interface import Delivery, Exceptional
 from pipeline.errors import SettingsError, StorageError
-from pipeline.ledger import Ledger
-from pipeline.ledger_rows import Settlement
+from pipeline.ledger.ledger import Ledger
+from pipeline.ledger.rows import Settlement
 from pipeline.model import BatchState, Outcome, Reason
 from pipeline.transport.sending import Attempt
 

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Final
 
 import sqlalchemy as sa
 
-from pipeline.ledger_tables import BATCHES, METADATA, RUNS
+from pipeline.ledger.tables import BATCHES, METADATA, RUNS
 
 if TYPE_CHECKING:
-    from pipeline.ledger import Ledger
+    from pipeline.ledger.ledger import Ledger
 
 PLANNED: Final = "planned"
 WROTE: Final = "wrote"
