@@ -12,13 +12,14 @@ import threading
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import sqlalchemy as sa
 
 from pipeline import lock
 from pipeline.errors import DestinationBusy, StorageError
-from pipeline.hands import crew, locks
+from pipeline.hands import crew
+from pipeline.ledger import locks
 from pipeline.ledger.tables import METADATA
 from pipeline.store.place import store_of
 
@@ -57,9 +58,11 @@ class Shared:
 
     def take(self, what: str) -> None:
         """Raises DestinationBusy, naming the run that holds it, and where."""
-        if not self._ask(sa.select(sa.func.pg_try_advisory_lock(self.key))):
+        with locks.translated(), self._one_at_a_time:
+            taken = self.connection.scalar(sa.select(sa.func.pg_try_advisory_lock(self.key)))
+        if not taken:
             raise DestinationBusy(f"{what} is held by {self._holder()}; wait until it ends")
-        with crew.translated(), self._one_at_a_time:
+        with locks.translated(), self._one_at_a_time:
             crew.require_nobody(self.connection, self.name, what)
         self.tell(None)
 
@@ -67,29 +70,24 @@ class Shared:
         """Says which run holds it; None while it has no name yet."""
         now = datetime.now(UTC)
         row = {"name": self.name, "run_id": run_id, "host": socket.gethostname(), "pid": os.getpid(), "since": now}
-        with crew.translated(), self._one_at_a_time:
+        with locks.translated(), self._one_at_a_time:
             self.connection.execute(HOLDERS.delete().where(HOLDERS.c.name == self.name))
             self.connection.execute(HOLDERS.insert().values(**row))
 
     def require_held(self) -> None:
         """Raises StorageError where the connection is gone, and the lock with it."""
-        held = sa.text(
-            "select count(*) from pg_locks where locktype = 'advisory' and pid = pg_backend_pid() and granted"
-        )
-        if not self._ask(held):
+        with locks.translated(), self._one_at_a_time:
+            held = locks.own(self.connection)
+        if not held:
             raise StorageError("the ledger's lock is lost, so nothing more is sent; run `consent-sync resume`")
 
     def _holder(self) -> str:
-        with crew.translated(), self._one_at_a_time:
+        with locks.translated(), self._one_at_a_time:
             row = self.connection.execute(sa.select(HOLDERS).where(HOLDERS.c.name == self.name)).mappings().first()
         if row is None:
             return "another run"
         run = f"run {row['run_id']}" if row["run_id"] else "a run that is being planned"
         return f"{run} (process {row['pid']} on {row['host']})"
-
-    def _ask(self, question: Any) -> Any:
-        with crew.translated(), self._one_at_a_time:
-            return self.connection.scalar(question)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,18 +141,13 @@ def _everywhere(context: Context, job: Job) -> str:
 
 @contextmanager
 def _shared(ledger: Ledger, destination: str, account: str) -> Iterator[Shared]:
-    with crew.translated():
-        connection = ledger.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-    held = Shared(lock.name_of(destination, account), connection)
-    try:
-        with crew.translated():
-            locks.let_go_when_cut_off(connection)
+    with locks.connected(ledger) as connection:
+        held = Shared(lock.name_of(destination, account), connection)
+        with locks.translated():
             backend = int(connection.scalar(sa.select(sa.func.pg_backend_pid())) or 0)
         held.take(destination)
         ledger.require, ledger.held_by = held.require_held, backend
-        yield held
-    finally:
-        ledger.require = ledger.held_by = None
-        # The lock is the session's: a connection that went back into the pool would hold it on.
-        connection.invalidate()
-        connection.close()
+        try:
+            yield held
+        finally:
+            ledger.require = ledger.held_by = None

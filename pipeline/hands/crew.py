@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import threading
 import uuid
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import sqlalchemy as sa
-from sqlalchemy.exc import SQLAlchemyError
 
-from pipeline.errors import DestinationBusy, StorageError
-from pipeline.hands import locks
+from pipeline.errors import DestinationBusy
+from pipeline.ledger import locks
 from pipeline.ledger.tables import METADATA
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from pipeline.ledger.ledger import Ledger
 
 CREWS: Final = sa.Table(
@@ -73,7 +69,7 @@ class Crew:
         with self.ledger.transaction() as connection:
             connection.execute(CREWS.delete().where(CREWS.c.name == self.name))
         pause, left = threading.Event(), limit_seconds
-        with connected(self.ledger) as connection:
+        with locks.translated(), locks.connected(self.ledger) as connection:
             while not _take(connection, self.name):
                 if left <= 0:
                     raise DestinationBusy(_at_work(connection, self.name, self.run_id))
@@ -104,31 +100,3 @@ def _release(connection: sa.Connection, name: str) -> None:
 def _at_work(connection: sa.Connection, name: str, run_id: str | None) -> str:
     who = ", ".join(locks.holders(connection, locks.hands_of(name))) or "it is about to end"
     return f"a worker of run {run_id or 'before'} still settles what it has begun ({who}); wait until it ends"
-
-
-@contextmanager
-def connected(ledger: Ledger) -> Iterator[sa.Connection]:
-    """A connection that holds locks, each statement by itself; its locks go with it."""
-    with translated():
-        connection = ledger.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-    try:
-        with translated():
-            locks.let_go_when_cut_off(connection)
-            yield connection
-    finally:
-        # A lock is the session's: a connection that went back into the pool would hold it on.
-        connection.invalidate()
-        connection.close()
-
-
-@contextmanager
-def translated() -> Iterator[None]:
-    """What the database refuses, as a StorageError."""
-    try:
-        yield
-    except SQLAlchemyError as error:
-        cause = getattr(error, "orig", None) or error
-        raise StorageError(
-            f"the ledger's lock is lost, so nothing more is sent: {cause}; run `consent-sync resume` when the database "
-            "answers again"
-        ) from error

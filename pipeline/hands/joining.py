@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Final
 import sqlalchemy as sa
 
 from pipeline.errors import StorageError
-from pipeline.hands import locks
-from pipeline.hands.crew import CREWS, connected, translated
+from pipeline.hands.crew import CREWS
+from pipeline.ledger import locks
+from pipeline.ledger.locks import connected, translated
 from pipeline.stopping import interrupted
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ def joined(ledger: Ledger, crew: str, token: str, piece: str, stop: Stop) -> Ite
     Raises Interrupted where the coordinator is gone, and StorageError where the database does not answer.
     """
     over = threading.Event()
-    with connected(ledger) as connection:
+    with translated(), connected(ledger) as connection:
         place = Place(connection, crew, token, stop)
         place.take(piece)
         if stop.is_set():

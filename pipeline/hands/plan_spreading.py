@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Final
 import sqlalchemy as sa
 
 from pipeline import planning
-from pipeline.hands import locks
-from pipeline.hands.crew import Crew, connected
+from pipeline.hands.crew import Crew
 from pipeline.hands.orders import PlanOrder
 from pipeline.hands.waiting import failure_of, note_slowed_hands, worked
+from pipeline.ledger import locks
 
 if TYPE_CHECKING:
     from pipeline.context import Context
@@ -41,7 +41,7 @@ def _by_hands(draft: Draft, context: Context, ledger: Ledger, session: Session, 
     """What hands have planned, by shard; the requests that it took go to the session's. Raises what stopped one."""
     run_id = draft.folder.run_id
     name = f"the plan of {run_id}"
-    with connected(ledger) as connection:
+    with locks.translated(), locks.connected(ledger) as connection:
         # Nobody else plans under that name; it is held so that hands see when this process is gone.
         if not connection.scalar(sa.select(sa.func.pg_try_advisory_lock(locks.key_of(name)))):
             return {}

@@ -4,6 +4,7 @@ ledger     what is told and asked: intentions before deeds, settlements, request
 rows       settlements and batches as rows
 tables     the tables that all parts of the product meet in
 engine     SQLite or PostgreSQL, and how tables come to be
+locks      locks that the database keeps, and connections that hold them
 canaries   what is known of a run's first items
 begun      work that a destination goes on with by itself
 sequence   in which order runs were planned and wrote

@@ -24,7 +24,7 @@ WAITS: Final[dict[str, dict[str, int]]] = {
     },
 }
 """For SQLite: another's write is waited for ten seconds. For PostgreSQL: whoever is cut off from it notices within
-fifteen, before the database lets go of their locks (`hands.locks`).
+fifteen, before the database lets go of their locks (`locks`).
 """
 _MAKING: Final = 0x636F6E73
 """What making tables is called among the locks of the database."""

@@ -12,10 +12,11 @@ import sqlalchemy as sa
 
 from pipeline import lock, single_writer, standing
 from pipeline.errors import DestinationBusy
-from pipeline.hands import doing, locks
+from pipeline.hands import doing
 from pipeline.hands.crew import Crew
 from pipeline.hands.joining import Place, joined
 from pipeline.hands.orders import Order
+from pipeline.ledger import locks
 from pipeline.ledger.ledger import opened
 from pipeline.stopping import Stop
 from pipeline.subject import job_as_planned

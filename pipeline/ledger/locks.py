@@ -1,11 +1,20 @@
-"""Locks of the ledger's database: what they are called there, and who holds them."""
+"""Locks of the ledger's database: what they are called there, who holds them, and connections that do."""
 
 from __future__ import annotations
 
 import hashlib
-from typing import Final
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
 
 import sqlalchemy as sa
+from sqlalchemy.exc import SQLAlchemyError
+
+from pipeline.errors import StorageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pipeline.ledger.ledger import Ledger
 
 APPLICATION: Final = "consent-sync hand, "
 """How a hand's connection begins to call itself; its process and host follow."""
@@ -50,7 +59,35 @@ def own(connection: sa.Connection) -> int:
     return int(connection.scalar(sa.text(asked)) or 0)
 
 
-def let_go_when_cut_off(connection: sa.Connection) -> None:
+@contextmanager
+def connected(ledger: Ledger) -> Iterator[sa.Connection]:
+    """A connection that holds locks, each statement by itself; its locks go with it."""
+    with translated():
+        connection = ledger.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+    try:
+        with translated():
+            _let_go_when_cut_off(connection)
+        yield connection
+    finally:
+        # A lock is the session's: a connection that went back into the pool would hold it on.
+        connection.invalidate()
+        connection.close()
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """What the database refuses of a lock, as a StorageError."""
+    try:
+        yield
+    except SQLAlchemyError as error:
+        cause = getattr(error, "orig", None) or error
+        raise StorageError(
+            f"the ledger's lock is lost, so nothing more is sent: {cause}; run `consent-sync resume` when the database "
+            "answers again"
+        ) from error
+
+
+def _let_go_when_cut_off(connection: sa.Connection) -> None:
     """Has the database notice within half a minute that the machine at the other end is gone, not within hours."""
     for name, value in (("tcp_keepalives_idle", "10"), ("tcp_keepalives_interval", "5"), ("tcp_keepalives_count", "3")):
         connection.execute(sa.select(sa.func.set_config(name, value, False)))
