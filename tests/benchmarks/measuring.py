@@ -46,12 +46,17 @@ def run(command: Sequence[str], output: Path, limit_seconds: float, settings: Ma
     with output.open("wb") as said, output.with_suffix(".err").open("wb") as complained:
         begun = time.perf_counter()
         process = subprocess.Popen(  # noqa: S603 - the commands of this package's cases
-            command, stdout=said, stderr=complained, cwd=ROOT, env={**os.environ, **(settings or {})}
+            command, stdout=said, stderr=complained, cwd=ROOT, env=_environment() | dict(settings or {})
         )
         with _seen(process.pid) as together:
             usage = _reap(process, limit_seconds)
     used = _used(process, usage, time.perf_counter() - begun)
     return replace(used, peak_bytes=max(used.peak_bytes, *together))
+
+
+def _environment() -> dict[str, str]:
+    """Where modules are compiled once and kept, as they are unless somebody forbids it."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
 @contextmanager
