@@ -5,5 +5,6 @@ trial          the attempts at it
 retry_after    how long an answer asks to wait
 connection     a kept-alive connection for each thread, under httpx's errors
 watchdog       an end to requests of another client that are overdue
+answer         a whole answer, whose JSON is read once
 answer_limit   how large an answer may be
 """

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 import h11
 import httpx
 
+from pipeline.transport.answer import Answer
 from pipeline.transport.answer_limit import LARGEST_ANSWER, limit
 
 if TYPE_CHECKING:
@@ -162,7 +163,7 @@ def _response(head: h11.Response, body: bytes, request: httpx.Request) -> httpx.
         packed = httpx.Response(head.status_code, headers=headers, stream=httpx.ByteStream(body), request=request)
         limit(packed)
         return packed
-    return httpx.Response(head.status_code, headers=headers, content=body, request=request)
+    return Answer(head.status_code, headers=headers, content=body, request=request)
 
 
 def _is_readable(link: socket.socket) -> bool:

@@ -18,6 +18,7 @@ from pipeline.destinations.interface import Kind, Reply, Verdict
 from pipeline.errors import Unreachable
 from pipeline.pacing.governor import Governor
 from pipeline.pacing.turns import Pacer, Turn, wait
+from pipeline.transport.answer import Answer
 from pipeline.transport.answer_limit import limit
 from pipeline.transport.connection import Client, Connection
 from pipeline.transport.retry_after import asked_seconds
@@ -213,7 +214,7 @@ class Transport:
                     raise httpx.ReadTimeout("the answer did not end within the time limit", request=request) from None
                 raise
         plain = [(name, value) for name, value in response.headers.multi_items() if name != "content-encoding"]
-        return httpx.Response(response.status_code, headers=plain, content=b"".join(pieces), request=request)
+        return Answer(response.status_code, headers=plain, content=b"".join(pieces), request=request)
 
 
 def _body(response: httpx.Response) -> Any:

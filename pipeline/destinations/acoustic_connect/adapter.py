@@ -153,8 +153,8 @@ class AcousticConnect:
         """Judges an answer by its body; without `data` and `errors` it is the gateway that spoke (AC-14)."""
         status = response.status_code
         try:
-            answer = wire.Answer.model_validate_json(response.content)
-        except ValidationError:
+            answer = wire.Answer.model_validate(response.json())
+        except (ValueError, RecursionError):  # no JSON, or another shape
             return by_status(status, f"HTTP {status} without a usable body")
         if answer.errors:
             codes = [error.extensions.code for error in answer.errors]
