@@ -18,7 +18,7 @@ MOST_PLANNERS: Final = 4
 """Shards planned at once, even where there are more processors: each expression uses several by itself."""
 ALLOCATOR: Final = "_RJEM_MALLOC_CONF"
 """The variable by which polars' allocator, jemalloc, is told how to go about it, when polars is imported."""
-KEPT_SECONDS: Final = 10
+KEPT_SECONDS: Final = 5
 """How long it keeps what is free: half a second by default, and what is given back so soon is soon asked for again."""
 
 

@@ -50,13 +50,21 @@ class Recorder:
 
     def add(self, items: pl.DataFrame, settled: pl.DataFrame) -> None:
         """The items of a shard and their answers, row by row in the same order."""
-        for start in range(0, items.height, MOST):
-            self._waiting.append((items.slice(start, MOST), settled.slice(start, MOST)))
+        start = 0
+        while start < items.height:
+            room = MOST - self._height
+            self._waiting.append((items.slice(start, room), settled.slice(start, room)))
             self._flush(MOST)
+            start += room
+
+    @property
+    def _height(self) -> int:
+        """How many items wait: fewer than MOST."""
+        return sum(items.height for items, _ in self._waiting)
 
     def _flush(self, least: int) -> None:
         """Writes what waits, if there is so much of it, while the caller goes on."""
-        if not self._waiting or sum(items.height for items, _ in self._waiting) < least:
+        if not self._waiting or self._height < least:
             return
         items, settled = (pl.concat(frames) for frames in zip(*self._waiting, strict=True))
         self._waiting = []

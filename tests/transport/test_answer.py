@@ -11,7 +11,8 @@ from pipeline.transport.answer import Answer
 
 def test_who_asks_again_is_given_what_was_read() -> None:
     """The same object comes back, whatever its value."""
-    for said in ({"data": {}}, None, []):
+    sayings: list[object] = [{"data": {}}, None, []]
+    for said in sayings:
         answer = Answer(200, content=json.dumps(said).encode())
         assert answer.json() == said
         assert answer.json() is answer.json()
