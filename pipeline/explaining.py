@@ -10,6 +10,7 @@ import polars as pl
 
 from pipeline.advice import ADVICE
 from pipeline.errors import UsageError
+from pipeline.ledger import together
 from pipeline.ledger.ledger import opened
 from pipeline.model import Column, Reason
 from pipeline.rejects import source_rows
@@ -79,6 +80,7 @@ def explain(run: str, identity: str, context: Context) -> Explanation:
     job = job_as_planned(folder)
     with opened(context) as ledger:
         batches, requests = ledger.batches(folder.run_id), ledger.requests(folder.run_id)
+        firsts = together.firsts(ledger, folder.run_id)
     mine = pl.col(Column.IDENTITY).str.to_lowercase() == identity.strip().lower()
     if identity.startswith("#") and identity[1:].isdigit():
         mine = pl.col(Column.RECORD) == int(identity[1:])
@@ -114,6 +116,7 @@ def explain(run: str, identity: str, context: Context) -> Explanation:
         for item in items.to_dicts()
     ]
     keys = {(item["shard"], item["batch"]) for item in sent}
+    keys = keys.union(*(firsts.get(key, ()) for key in keys))
     of_mine = [
         {"at": str(r["at"]), **{k: r[k] for k in ("verdict", "status", "seconds", "number")}}
         for r in requests

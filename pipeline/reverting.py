@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from pipeline import mapping_file, planning, sealing, suppression
+from pipeline import filling, mapping_file, planning, sealing, suppression
 from pipeline.destinations.kept_audience import audience_json
 from pipeline.erasure.forgotten import Forgotten
 from pipeline.errors import RunFolderError, UsageError
@@ -100,7 +100,7 @@ def plan(of: Past, subject: Subject, context: Context, ledger: Ledger, session: 
         raise UsageError(f"run {of.folder.run_id} has changed nobody, so there is nothing to revert")
     says = f"{counted:,} contacts who are opted out or restricted now would no longer be"
     guard = Judged(GUARD, 0, float(counted), says, Unit.COUNT)
-    manifest = sealing.seal(draft, shards, (), session, [guard])
+    manifest = sealing.seal(draft, filling.fill(draft, shards, session), (), session, [guard])
     ledger.add_run(manifest, f"revert of {subject.job.mapping}")
     ledger.log_requests(manifest.run_id, session.take_log())
     return draft.folder, manifest

@@ -7,5 +7,6 @@ engine     SQLite or PostgreSQL, and how tables come to be
 locks      locks that the database keeps, and connections that hold them
 canaries   what is known of a run's first items
 begun      work that a destination goes on with by itself
+together   batches that travelled in one request
 sequence   in which order runs were planned and wrote
 """

@@ -14,6 +14,7 @@ from pipeline.errors import StorageError
 from pipeline.ledger import (
     canaries,  # noqa: F401 - its table is made with the others
     sequence,
+    together,
 )
 from pipeline.ledger.engine import engine_of, is_shared, make_tables
 from pipeline.ledger.rows import BatchRow, exceptional, link_rows, request_rows, settled_row, tries
@@ -155,15 +156,16 @@ class Ledger:
         with self._begin() as connection:
             return list(connection.scalars(finished.order_by(RUNS.c.finished_at.desc()).limit(most)))
 
-    def log_requests(self, run_id: str, attempts: Sequence[Attempt], key: BatchKey | None = None) -> None:
-        """Keeps requests that settle no batch: those of planning, and those of a batch (`key`) that stays in flight."""
-        rows = request_rows(run_id, attempts, key)
+    def log_requests(self, run_id: str, attempts: Sequence[Attempt], keys: Sequence[BatchKey] = ()) -> None:
+        """Keeps requests that settle no batch: those of planning, or of batches (`keys`) that stay in flight."""
+        rows = request_rows(run_id, attempts, keys[0] if keys else None)
         if not rows:
             return
         with self._begin() as connection:
             connection.execute(REQUESTS.insert(), rows)
-            if key is not None:
-                mine = (BATCHES.c.run_id == run_id) & (BATCHES.c.shard == key[0]) & (BATCHES.c.batch == key[1])
+            together.note(connection, run_id, [(key, keys[0]) for key in keys[1:]])
+            for shard, batch in keys:
+                mine = (BATCHES.c.run_id == run_id) & (BATCHES.c.shard == shard) & (BATCHES.c.batch == batch)
                 connection.execute(BATCHES.update().where(mine).values(attempts=BATCHES.c.attempts + tries(attempts)))
 
     def turn(self, run_id: str, settled: Sequence[Settlement], intended: Sequence[BatchKey], now: datetime) -> None:
@@ -177,9 +179,10 @@ class Ledger:
                 sequence.note(connection, run_id, sequence.WROTE)
             if settled:
                 connection.execute(SETTLE, [settled_row(run_id, settlement) for settlement in settled])
-            rows = [r for s in settled if s.has_requests for r in request_rows(run_id, s.attempts, s.key)]
+            rows = [r for s in settled if s.first is None for r in request_rows(run_id, s.attempts, s.key)]
             if rows:
                 connection.execute(REQUESTS.insert(), rows)
+            together.note(connection, run_id, [(s.key, s.first) for s in settled if s.first is not None])
             links = [r for s in settled for r in link_rows(run_id, s)]
             if links:
                 connection.execute(LINKS.insert(), links)

@@ -30,8 +30,8 @@ class Settlement:
     attempts: Sequence[Attempt]
     at: datetime | None
     """None: it was settled by reading alone, long after anything was sent."""
-    has_requests: bool = True
-    """Whether the attempts are written down with it: those of batches that travelled together are, with the first."""
+    first: BatchKey | None = None
+    """The batch that it travelled with, and with which the attempts of both are written down."""
 
 
 @dataclass(frozen=True, slots=True)

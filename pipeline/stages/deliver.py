@@ -198,7 +198,7 @@ class Deliverer:
             if trip.settlements:
                 continue
             if trip.log:
-                self.ledger.log_requests(self.run_id, trip.log, trip.load[0].key)
+                self.ledger.log_requests(self.run_id, trip.log, [batch.key for batch in trip.load])
                 continue
             for batch in trip.load:
                 if batch.is_rest:
@@ -229,7 +229,7 @@ def _settlements(load: Load, delivery: Delivery, log: Sequence[Attempt], at: dat
         said = tuple(e for e in delivery.exceptional if e.record in mine)
         links = {record: link for record, link in delivery.links.items() if record in mine}
         came = batch.before + Delivery(*counts, said, links)
-        found.append(Settlement(batch.key, came, log, at, has_requests=batch is first))
+        found.append(Settlement(batch.key, came, log, at, None if batch is first else first.key))
     return found
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from pipeline import dispatching, dividing, filling
 from pipeline.errors import RunFolderError
+from pipeline.explaining import explain
 from pipeline.run_folder import RunFolder
 from tests.delivery.world import contacts_of, key_of, row_of, rows_of, stopped_before
 
@@ -60,6 +61,27 @@ def test_counts_are_those_of_the_requests(divided: World) -> None:
     assert len(divided.mutations()) == COUNT // 10
     assert summary.requests.sent == len(divided.sandbox.requests())
     assert {row["attempts"] for row in divided.outcomes(result).values()} == {"1"}
+
+
+def test_everybody_is_told_of_the_requests_that_they_travelled_by(divided: World) -> None:
+    """`explain` shows the request of whoever was sent, also where it is written down with another batch."""
+    result = divided.sync(divided.mapping(batch_size=10), divided.export(rows_of(COUNT)))
+    for number in range(1, COUNT + 1):
+        told = explain(result.summary.run_id, key_of(number), divided.context())
+        assert [(r["verdict"], r["number"]) for r in told.requests] == [("ok", 1)]
+
+
+def test_requests_that_failed_are_those_of_all_who_travelled_by_them(divided: World) -> None:
+    """A load that stops the run halfway leaves its attempts with each of its batches, and is gone on with."""
+    divided.faults([{"fault": "server_error", "operation": "updateContacts", "status": 503}])
+    export, mapping = divided.export(rows_of(COUNT)), divided.mapping(batch_size=40)
+    stopped = divided.sync(mapping, export)
+    assert stopped.error is not None
+    divided.faults([])
+    assert divided.resume(stopped.summary.run_id).summary.rows.updated == COUNT
+    explained = [explain(stopped.summary.run_id, key_of(n), divided.context()) for n in range(1, COUNT + 1)]
+    assert {told.requests[0]["status"] for told in explained} == {503}
+    assert min(told.records[0]["attempts"] for told in explained) > 1
 
 
 def test_a_refused_row_fails_alone(divided: World) -> None:

@@ -69,7 +69,7 @@ def test_only_an_unsettled_intention_is_withdrawn(ledger: Ledger) -> None:
 def test_requests_of_a_batch_that_stays_in_flight_count_as_its_attempts(ledger: Ledger) -> None:
     """No request is lost from the record because its batch could not be settled."""
     ledger.turn("r", [], [(0, 1)], NOW)
-    ledger.log_requests("r", [ATTEMPT, replace(ATTEMPT, number=2)], (0, 1))
+    ledger.log_requests("r", [ATTEMPT, replace(ATTEMPT, number=2)], [(0, 1)])
     ledger.turn("r", [Settlement((0, 1), Delivery(), [ATTEMPT], NOW)], [], NOW)
     assert ledger.batches("r")[0, 1].attempts == len(ledger.requests("r")) == 3
 
