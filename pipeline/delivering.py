@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pipeline import canary, mapping_file, relisting, sending_order
 from pipeline.blaming import placing
-from pipeline.dispatching import dispatcher
+from pipeline.dispatching import dispatcher, loads_of
 from pipeline.errors import GuardTripped, Refused
 from pipeline.hands import spreading
 from pipeline.model import Reason, RunStatus
@@ -66,7 +66,8 @@ def look_back(run: Run, session: Session) -> None:
     # Of a batch that a canary began, only the canary's part may have been sent.
     budget = canary.budget_of(run)
     for phase in PHASES:
-        deliverer.deliver([batch] for batch in sending_order.batches(run, phase, done, budget) if batch.begun)
+        begun = (batch for batch in sending_order.batches(run, phase, done, budget) if batch.begun)
+        deliverer.deliver(loads_of(run, begun, session.destination.limits))
 
 
 def status_after(error: ConsentSyncError) -> RunStatus:

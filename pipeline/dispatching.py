@@ -9,14 +9,15 @@ from pipeline import relisting, sending_order
 from pipeline.job import row_key
 from pipeline.model import Column
 from pipeline.stages.deliver import Deliverer
-from pipeline.stages.loads import MOST_ITEMS, Loads, piece_of
+from pipeline.stages.loads import Loads, piece_of, travel_together
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     import polars as pl
 
     from pipeline.carried_out import Run
+    from pipeline.destinations.interface import Limits
     from pipeline.ledger.rows import BatchKey, BatchRow, Settlement
     from pipeline.sending_order import Budget
     from pipeline.session import Session
@@ -40,25 +41,7 @@ class Dispatcher:
     ) -> None:
         """Settles what of a phase is not settled yet or unknown. Raises what stopped it."""
         batches = self._without(sending_order.batches(self.run, phase, done, budget, shards))
-        self.deliverer.deliver(self._loads(batches))
-
-    def _loads(self, batches: Iterator[Batch]) -> Iterator[Load]:
-        """Of a small plan, batches that are not full travel with those of the next shards."""
-        run = self.run
-        if run.manifest.shards == 1 or run.manifest.items > MOST_ITEMS:
-            yield from ([batch] for batch in batches)
-            return
-        waiting: dict[BatchKey, Batch] = {}
-        loads = Loads.within(run.job, self.deliverer.session.destination.limits)
-        for batch in batches:
-            if not batch.is_plain:
-                yield [batch]
-                continue
-            waiting[batch.key] = batch
-            for load in loads.add(piece_of(batch.key, batch.items, run.job)):
-                yield [waiting.pop(piece.key) for piece in load]
-        for load in loads.rest():
-            yield [waiting.pop(piece.key) for piece in load]
+        self.deliverer.deliver(loads_of(self.run, batches, self.deliverer.session.destination.limits))
 
     def _without(self, batches: Iterator[Batch]) -> Iterator[Batch]:
         if self.forbidden.is_empty():
@@ -67,6 +50,26 @@ class Dispatcher:
         for batch in batches:
             barred = batch.items.join(self.forbidden, on=row_key(self.run.job), how="semi")
             yield replace(batch, barred=tuple(barred.get_column(Column.RECORD)))
+
+
+def loads_of(run: Run, batches: Iterable[Batch], limits: Limits) -> Iterator[Load]:
+    """The batches as they travel: of a small plan, those that are not full with those of the next shards."""
+    if not travel_together(run.manifest.shards, run.manifest.items):
+        yield from ([batch] for batch in batches)
+        return
+    waiting: dict[BatchKey, Batch] = {}
+    loads = Loads.within(run.job, limits)
+    for batch in batches:
+        if not batch.may_join:
+            yield [batch]
+            continue
+        waiting[batch.key] = batch
+        piece = piece_of(batch.key, batch.items, run.job)
+        # What was in flight is read back first, and what was not is sent at once.
+        for load in loads.add(replace(piece, kind=(*piece.kind, batch.begun))):
+            yield [waiting.pop(piece.key) for piece in load]
+    for load in loads.rest():
+        yield [waiting.pop(piece.key) for piece in load]
 
 
 def dispatcher(

@@ -79,8 +79,7 @@ def explain(run: str, identity: str, context: Context) -> Explanation:
     folder, manifest = existing(run, context)
     job = job_as_planned(folder)
     with opened(context) as ledger:
-        batches, requests = ledger.batches(folder.run_id), ledger.requests(folder.run_id)
-        firsts = together.firsts(ledger, folder.run_id)
+        batches = ledger.batches(folder.run_id)
     mine = pl.col(Column.IDENTITY).str.to_lowercase() == identity.strip().lower()
     if identity.startswith("#") and identity[1:].isdigit():
         mine = pl.col(Column.RECORD) == int(identity[1:])
@@ -116,12 +115,9 @@ def explain(run: str, identity: str, context: Context) -> Explanation:
         for item in items.to_dicts()
     ]
     keys = {(item["shard"], item["batch"]) for item in sent}
-    keys = keys.union(*(firsts.get(key, ()) for key in keys))
-    of_mine = [
-        {"at": str(r["at"]), **{k: r[k] for k in ("verdict", "status", "seconds", "number")}}
-        for r in requests
-        if (r["shard"], r["batch"]) in keys
-    ]
+    with opened(context) as ledger:
+        requests = together.requests_of(ledger, folder.run_id, keys)
+    of_mine = [{"at": str(r["at"]), **{k: r[k] for k in ("verdict", "status", "seconds", "number")}} for r in requests]
     return Explanation(folder.run_id, identity, records, sent, of_mine)
 
 

@@ -10,7 +10,7 @@ import polars as pl
 from pipeline.destinations.foretelling import Foretold
 from pipeline.model import Column
 from pipeline.stages.batch import kinds_of, numbered
-from pipeline.stages.loads import MOST_ITEMS, Loads, Piece
+from pipeline.stages.loads import SIZE, Loads, Piece, travel_together
 from pipeline.stages.reconcile import looked_at
 
 if TYPE_CHECKING:
@@ -27,15 +27,15 @@ _LOAD: Final = "_load"
 def fill(draft: Draft, shards: Sequence[Planned], session: Session) -> Sequence[Planned]:
     """Numbers the items of a small plan again, so that what is not full travels with what follows it.
 
-    What it would do is the same; it takes fewer requests.
+    What it would do is the same, in fewer requests, unless bytes rather than rows divide its batches. The first shard
+    has what is foretold of all.
     """
-    items = sum(planned.items for planned in shards)
-    if draft.shards == 1 or not 0 < items <= MOST_ITEMS:
+    if not travel_together(draft.shards, sum(planned.items for planned in shards)):
         return shards
     limits, job = session.destination.limits, draft.job
     loads = Loads.within(job, limits)
     sent: list[tuple[Piece, ...]] = []
-    filled, light = [], []
+    filled, all_items = [], []
     for shard, planned in enumerate(shards):
         before = draft.folder.read_plan("items", shard)
         kinds = before.select(kinds_of(job)).unique().rows()
@@ -44,18 +44,19 @@ def fill(draft: Draft, shards: Sequence[Planned], session: Session) -> Sequence[
             draft.folder.write_parquet(draft.folder.plan_file("items", shard), now)
         for piece in _pieces(now, shard, kinds_of(job)):
             sent += loads.add(piece)
-        filled.append(replace(planned, batches=now.get_column(Column.BATCH).n_unique(), foretold=Foretold()))
-        light.append(now.drop(Column.WIRE).with_columns(pl.lit(shard).alias(_SHARD)))
-    numbers = [(*piece.key, number) for number, load in enumerate([*sent, *loads.rest()]) for piece in load]
+        batches = now.get_column(Column.BATCH).n_unique()
+        filled.append(replace(planned, batches=batches, loads=0, foretold=Foretold()))
+        all_items.append(now.with_columns(pl.lit(shard).alias(_SHARD)))
+    sent += loads.rest()
+    numbers = [(*piece.key, number) for number, load in enumerate(sent) for piece in load]
     requests = pl.DataFrame(numbers, schema={_SHARD: pl.Int32, Column.BATCH: pl.Int32, _LOAD: pl.Int32}, orient="row")
-    whole = pl.concat(light).join(requests, on=[_SHARD, Column.BATCH], how="left").drop(_SHARD, Column.BATCH)
+    whole = pl.concat(all_items).join(requests, on=[_SHARD, Column.BATCH], how="left").drop(_SHARD, Column.BATCH)
     travelling = whole.rename({_LOAD: Column.BATCH})
     foretold = session.destination.foretell(job, travelling, looked_at(travelling, job))
-    return [replace(filled[0], foretold=foretold), *filled[1:]]
+    return [replace(filled[0], loads=len(sent), foretold=foretold), *filled[1:]]
 
 
 def _pieces(items: pl.DataFrame, shard: int, kinds: list[str]) -> list[Piece]:
     """The batches of a shard in their order."""
-    size = pl.col(Column.WIRE).str.len_bytes().sum() + pl.len()
-    found = items.group_by(Column.BATCH, *kinds, maintain_order=True).agg(pl.len().alias("rows"), size.alias("bytes"))
+    found = items.group_by(Column.BATCH, *kinds, maintain_order=True).agg(pl.len().alias("rows"), SIZE.alias("bytes"))
     return [Piece((shard, number), tuple(kind), rows, size) for number, *kind, rows, size in found.rows()]

@@ -44,7 +44,7 @@ class Forecast(BaseModel):
 def forecast(
     foretold: Foretold, size: tuple[int, int], delivery: Delivery, limits: Limits, answers: Sequence[float]
 ) -> Forecast:
-    """`size`: contacts and batches. `answers`: how many seconds each answer took while it was planned."""
+    """`size`: contacts, and the loads that they travel in. `answers`: seconds that each took while it was planned."""
     contacts, batches = size
     looks = foretold.looks
     requests = sum(foretold.requests.values()) + looks

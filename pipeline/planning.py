@@ -224,7 +224,7 @@ def write_shard(draft: Draft, shard: int, whole: pl.DataFrame, decided: Decided,
     batches = items.get_column(Column.BATCH).n_unique()
     by_list = resolved.by_list
     ahead, mixed = (items.filter(pl.col(Column.PHASE) == phase).height for phase in (OPT_OUT_PHASE, MIXED_PHASE))
-    return Planned(figures, transitions(items, job), batches, items.height, ahead, mixed, foretold, by_list)
+    return Planned(figures, transitions(items, job), batches, batches, items.height, ahead, mixed, foretold, by_list)
 
 
 def _figures(decided: pl.DataFrame, items: pl.DataFrame, known: int, draft: Draft) -> Figures:

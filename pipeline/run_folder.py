@@ -73,7 +73,7 @@ class Manifest(BaseModel):
     guards: list[GuardFigure] = Field(default_factory=list)
     transitions: dict[str, dict[str, int]] = Field(default_factory=dict)
     batches: int = 0
-    """Mutating requests that the plan asks for."""
+    """Parts of the plan that are settled one by one; some may travel in one request."""
     items: int = 0
     """Contacts that the plan sends."""
     ahead: int = 0

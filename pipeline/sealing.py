@@ -31,6 +31,8 @@ class Planned:
     figures: Figures = field(default_factory=lambda: Figures(0, 0, 0, 0, 0))
     transitions: dict[str, dict[str, int]] = field(default_factory=dict)
     batches: int = 0
+    loads: int = 0
+    """What the batches travel in: as many, or fewer where some travel together."""
     items: int = 0
     ahead: int = 0
     mixed: int = 0
@@ -49,6 +51,7 @@ class Planned:
             self.figures + other.figures,
             steps,
             self.batches + other.batches,
+            self.loads + other.loads,
             self.items + other.items,
             self.ahead + other.ahead,
             self.mixed + other.mixed,
@@ -68,7 +71,7 @@ def seal(
     corrects = draft.export is not None and set(REJECT_COLUMNS) <= set(draft.export.header)
     judged = (*judge(whole.figures, draft.job.guards, Past(counts, corrects)), *more)
     answers = [attempt.seconds for attempt in session.log if attempt.status is not None]
-    size = whole.items, whole.batches
+    size = whole.items, whole.loads
     manifest = Manifest(
         run_id=draft.folder.run_id,
         status=RunStatus.PLANNED,

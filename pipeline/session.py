@@ -84,6 +84,7 @@ def connect(
     desk: Desk | None = None,
 ) -> Iterator[Session]:
     """Opens a session and closes its connections. `desk`: where turns are shared with other commands."""
+    _collect_rarely()
     pacer = Pacer(pace_of(destination, delivery), stop, desk or OwnDesk())
     transport = Transport(
         classify=destination.classify,
@@ -95,7 +96,7 @@ def connect(
         governor=Governor(delivery.concurrency),
     )
     try:
-        with transport, _collecting_rarely():
+        with transport:
             yield Session(destination, transport, delivery.concurrency)
     finally:
         # Turns that cannot be given back are free again by themselves.
@@ -103,15 +104,10 @@ def connect(
             pacer.close()
 
 
-@contextmanager
-def _collecting_rarely() -> Iterator[None]:
-    """A page of contacts is thousands of objects and no circle: looking for some takes as long as reading it."""
-    before = gc.get_threshold()
-    gc.set_threshold(COLLECTED, *before[1:])
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
+def _collect_rarely() -> None:
+    """From now on: a page of contacts is thousands of objects and no circle; to look for some took as long as it."""
+    if gc.get_threshold()[0] < COLLECTED:
+        gc.set_threshold(COLLECTED, *gc.get_threshold()[1:])
 
 
 def pace_of(destination: Destination, delivery: Delivery) -> Pace:

@@ -12,17 +12,18 @@ import sqlalchemy as sa
 from pipeline.ledger.tables import BEGUN
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
 
     from pipeline.ledger.ledger import Ledger
     from pipeline.ledger.rows import BatchKey
 
 
-def keep(ledger: Ledger, run_id: str, key: BatchKey, work: str, now: datetime) -> None:
-    """Keeps a name; committed when it returns."""
-    row = {"run_id": run_id, "shard": key[0], "batch": key[1], "work": work, "at": now}
+def keep(ledger: Ledger, run_id: str, keys: Iterable[BatchKey], work: str, now: datetime) -> None:
+    """Keeps a name for batches that travelled together; committed for all of them when it returns."""
+    rows = [{"run_id": run_id, "shard": shard, "batch": batch, "work": work, "at": now} for shard, batch in keys]
     with ledger.transaction() as connection:
-        connection.execute(BEGUN.insert(), [row])
+        connection.execute(BEGUN.insert(), rows)
 
 
 def of(ledger: Ledger, run_id: str) -> dict[BatchKey, tuple[str, ...]]:

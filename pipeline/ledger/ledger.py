@@ -163,7 +163,7 @@ class Ledger:
             return
         with self._begin() as connection:
             connection.execute(REQUESTS.insert(), rows)
-            together.note(connection, run_id, [(key, keys[0]) for key in keys[1:]])
+            together.note(connection, run_id, [(key, keys[0], attempts) for key in keys[1:]])
             for shard, batch in keys:
                 mine = (BATCHES.c.run_id == run_id) & (BATCHES.c.shard == shard) & (BATCHES.c.batch == batch)
                 connection.execute(BATCHES.update().where(mine).values(attempts=BATCHES.c.attempts + tries(attempts)))
@@ -182,7 +182,7 @@ class Ledger:
             rows = [r for s in settled if s.first is None for r in request_rows(run_id, s.attempts, s.key)]
             if rows:
                 connection.execute(REQUESTS.insert(), rows)
-            together.note(connection, run_id, [(s.key, s.first) for s in settled if s.first is not None])
+            together.note(connection, run_id, [(s.key, s.first, s.attempts) for s in settled if s.first is not None])
             links = [r for s in settled for r in link_rows(run_id, s)]
             if links:
                 connection.execute(LINKS.insert(), links)

@@ -31,13 +31,13 @@ if TYPE_CHECKING:
     from pipeline.transport.sending import Attempt
 
 AHEAD: Final = 32
-"""Batches per thread that are at most in flight in the ledger: a turn settles those in excess of two."""
+"""Loads per thread that are at most in flight in the ledger: a turn settles those in excess of two."""
 TURN_SECONDS: Final = 0.25
 """How long a turn lasts at most. Twice what one settles is in flight, so commits are few where answers come fast, and
 little is to be read back after a crash where they come slowly.
 """
 LOST: Final = 3
-"""Batches in a row of which nothing arrives: the destination answers, and takes nothing."""
+"""Loads in a row of which nothing arrives: the destination answers, and takes nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +64,13 @@ class Batch:
         return set(self.items.get_column(Column.RECORD))
 
     @property
-    def is_plain(self) -> bool:
-        """Whether nothing was sent of it yet, so that it may travel with others."""
-        return not (self.begun or self.is_rest)
+    def may_join(self) -> bool:
+        """Whether it may travel with others that have begun, or not begun, as it has."""
+        return not (self.works or self.is_rest)
 
 
 Load = Sequence[Batch]
-"""Batches that travel in one request: one, or several that are plain."""
+"""Batches that travel in one request, and are read back together: one, or several of which all have begun or none."""
 
 
 @dataclass(slots=True)
@@ -94,9 +94,9 @@ class Deliverer:
     _ending: threading.Event = field(default_factory=threading.Event)
     """Set when a batch could not be settled: those that have not begun do not begin."""
     _lost: int = 0
-    """Batches in a row of which nothing arrived."""
+    """Loads in a row of which nothing arrived."""
     _took_some: bool = False
-    """Whether anything arrived of any batch."""
+    """Whether anything arrived of any load."""
 
     def deliver(self, loads: Iterable[Load]) -> None:
         """Settles the batches in order, `concurrency` loads at a time; the first goes alone.
@@ -157,8 +157,7 @@ class Deliverer:
         works = [work for batch in load for work in batch.works]
 
         def keep(work: str) -> None:
-            for batch in load:
-                begun_work.keep(self.ledger, self.run_id, batch.key, work, self.clock())
+            begun_work.keep(self.ledger, self.run_id, [batch.key for batch in load], work, self.clock())
             works.append(work)
 
         send, transport = self.session.sender(log, keep), self.session.transport

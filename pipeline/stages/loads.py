@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+import polars as pl
+
 from pipeline.model import Column
 from pipeline.stages.batch import bytes_per_batch, kinds_of, rows_per_batch
 
 if TYPE_CHECKING:
-    import polars as pl
-
     from pipeline.destinations.interface import Limits
     from pipeline.job import Job
     from pipeline.ledger.rows import BatchKey
@@ -18,6 +18,13 @@ if TYPE_CHECKING:
 
 MOST_ITEMS: Final = 100_000
 """Of a plan whose batches travel together; in a larger one, those that are not full are too few to be waited for."""
+SIZE: Final = pl.col(Column.WIRE).str.len_bytes().sum() + pl.len()
+"""The bytes of a batch's items, each with the comma after it."""
+
+
+def travel_together(shards: int, items: int) -> bool:
+    """Whether batches of a plan wait for those of other shards: it is divided, and small."""
+    return shards > 1 and 0 < items <= MOST_ITEMS
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,5 +82,4 @@ class Loads:
 
 def piece_of(key: BatchKey, items: pl.DataFrame, job: Job) -> Piece:
     """A batch's items as a part of a request."""
-    size = int(items.get_column(Column.WIRE).str.len_bytes().sum()) + items.height
-    return Piece(key, items.select(kinds_of(job)).row(0), items.height, size)
+    return Piece(key, items.select(kinds_of(job)).row(0), items.height, int(items.select(SIZE).item()))

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pipeline import dispatching, dividing, filling
+from pipeline import dividing
 from pipeline.errors import RunFolderError
 from pipeline.explaining import explain
 from pipeline.run_folder import RunFolder
+from pipeline.stages import loads
 from tests.delivery.world import contacts_of, key_of, row_of, rows_of, stopped_before
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ def test_as_many_requests_as_one_shard_would_take(divided: World, rows: int) -> 
     least = ceil(outs / rows) + ceil((COUNT - outs) / rows)
     assert planned.requests_to_come is not None
     assert planned.requests_to_come.kinds == {"updateContacts": least}
+    assert planned.requests_to_come.batches == least
     result = divided.apply(planned.run_id)
     assert result.summary.rows.updated == COUNT
     assert [len(entry.keys) for entry in divided.mutations()].count(rows) >= COUNT // rows - 1
@@ -82,6 +84,8 @@ def test_requests_that_failed_are_those_of_all_who_travelled_by_them(divided: Wo
     explained = [explain(stopped.summary.run_id, key_of(n), divided.context()) for n in range(1, COUNT + 1)]
     assert {told.requests[0]["status"] for told in explained} == {503}
     assert min(told.records[0]["attempts"] for told in explained) > 1
+    # All that was in flight together is read back, and sent again, together.
+    assert [entry.status for entry in divided.mutations()].count(200) == 1
 
 
 def test_a_refused_row_fails_alone(divided: World) -> None:
@@ -123,8 +127,7 @@ def test_a_canary_takes_its_rows_from_several_shards_at_once(divided: World) -> 
 
 def test_a_plan_that_is_not_small_keeps_its_batches(divided: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Shards of a large plan do not wait for each other, so each is recorded as soon as it is delivered."""
-    for module in (filling, dispatching):
-        monkeypatch.setattr(module, "MOST_ITEMS", COUNT - 1)
+    monkeypatch.setattr(loads, "MOST_ITEMS", COUNT - 1)
     result = divided.sync(divided.mapping(batch_size=40), divided.export(rows_of(COUNT)))
     assert len({row["shard"] for row in divided.outcomes(result).values()}) == len(divided.mutations()) > 4
 
