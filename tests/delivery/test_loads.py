@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import threading
+from datetime import UTC, datetime
 from math import ceil
 from typing import TYPE_CHECKING
 
 import pytest
 
-from pipeline import dividing
+from pipeline import dividing, run
+from pipeline.context import Request
 from pipeline.errors import RunFolderError
 from pipeline.explaining import explain
 from pipeline.run_folder import RunFolder
@@ -23,6 +26,10 @@ COUNT = 40
 OUT = {"email_opt_in": "N"}
 SHARDS = 8
 LOST = [{"fault": "reset", "at": "after_write", "operation": "updateContacts"}]
+
+
+class CrashError(BaseException):
+    """Ends a run as a kill would: nothing catches it."""
 
 
 @pytest.fixture
@@ -123,6 +130,60 @@ def test_a_canary_takes_its_rows_from_several_shards_at_once(divided: World) -> 
     assert result.summary.rows.updated == COUNT
     assert len(divided.mutations()[0].keys) == 6
     assert set(divided.applied().values()) == {1}
+
+
+@pytest.mark.parametrize("mode", ["update", "create"])
+def test_a_run_stopped_after_its_canary_sends_the_rest_of_every_shard_once(divided: World, mode: str) -> None:
+    """The canary cuts the batches of several shards; what it held back is known as not sent, and goes when resumed."""
+    divided.seed(contacts_of(COUNT) if mode == "update" else (), create_existing="duplicate")
+    stop = threading.Event()
+
+    def stopped_by_the_canary(stage: str, _done: int, _total: int | None) -> None:
+        if stage == "deliver":
+            stop.set()
+
+    mapping, export = divided.mapping(mode=mode, batch_size=15), divided.export(rows_of(COUNT))
+    context = divided.context(stop=stop, progress=stopped_by_the_canary)
+    cut = run.sync(Request(mapping, export, canary=8), context)
+    assert (cut.exit_code, cut.summary.rows.unknown) == (5, COUNT - 8)
+    assert [len(entry.keys) for entry in divided.mutations()] == [8]
+    result = divided.resume(cut.summary.run_id)
+    assert (result.summary.rows.updated + result.summary.rows.created) == COUNT
+    assert set(divided.applied().values()) == {1}
+
+
+def test_who_was_listed_since_the_plan_is_left_out_of_what_travels_together(divided: World) -> None:
+    """Of a load of several shards nothing is sent of those whom a suppression list has by then; all others go."""
+    mapping = divided.mapping(batch_size=40)
+    listed = mapping.parent / "list.txt"
+    mapping.write_text(mapping.read_text().replace("policy: {", "policy: {suppression: list.txt, "))
+    listed.write_text("nobody@example.com\n")
+    planned = divided.plan(mapping, divided.export(rows_of(COUNT)))
+    some = [3, 17, 31]
+    listed.write_text("".join(f"c{number:04d}@example.com\n" for number in some))
+    result = divided.apply(planned.summary.run_id)
+    assert (result.summary.rows.held, result.summary.rows.updated) == (len(some), COUNT - len(some))
+    assert divided.applied() == {key_of(n): 1 for n in range(1, COUNT + 1) if n not in some}
+
+
+@pytest.mark.parametrize("mode", ["update", "create"])
+def test_a_crash_with_a_load_in_flight_sends_nobody_twice(divided: World, mode: str) -> None:
+    """Killed after the destination took it, and before any batch of it was settled: all are read back, none sent."""
+    divided.seed(contacts_of(COUNT) if mode == "update" else (), create_existing="duplicate")
+    mapping, export = divided.mapping(mode=mode, batch_size=40), divided.export(rows_of(COUNT))
+
+    def clock() -> datetime:
+        if divided.mutations():
+            raise CrashError
+        return datetime.now(UTC)
+
+    with pytest.raises(CrashError):
+        divided.sync(mapping, export, clock=clock)
+    [sent] = divided.mutations()
+    assert len(sent.keys) == COUNT
+    result = divided.resume(RunFolder.open(divided.home, "latest").run_id)
+    assert (result.summary.rows.updated + result.summary.rows.created) == COUNT
+    assert divided.mutations() == [sent]
 
 
 def test_a_plan_that_is_not_small_keeps_its_batches(divided: World, monkeypatch: pytest.MonkeyPatch) -> None:
