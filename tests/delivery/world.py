@@ -127,6 +127,11 @@ def read_csv(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+def without_batches(rows: Iterable[Mapping[str, str]]) -> list[dict[str, str]]:
+    """Outcomes, but for what they were sent in: hands send their shards by themselves."""
+    return [{name: cell for name, cell in row.items() if name != "batch"} for row in rows]
+
+
 @dataclass
 class World:
     """What a run meets: its folder, and the destination at the other end of the socket."""

@@ -14,7 +14,7 @@ from pipeline.evidence.proving import prove
 from pipeline.hands.orders import AnyOrder, Order, PlanOrder
 from pipeline.state import BUCKETS, State
 from pipeline.stopping import Stop
-from tests.delivery.world import contact_of, contacts_of, key_of, read_csv, row_of, rows_of
+from tests.delivery.world import contact_of, contacts_of, key_of, read_csv, row_of, rows_of, without_batches
 from tests.hands.crowd import Crowd, Dead, Idle
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def spread(world: World, hands: Hands | None = None, **more: Any) -> Result:
 
 def outcomes(world: World, result: Result) -> list[dict[str, str]]:
     """What became of each record."""
-    return read_csv(world.folder(result) / "outcomes.csv")
+    return without_batches(read_csv(world.folder(result) / "outcomes.csv"))
 
 
 def told(world: World, result: Result) -> pl.DataFrame:
