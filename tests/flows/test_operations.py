@@ -280,17 +280,19 @@ def test_a_scheduled_run_that_does_not_begin_is_told_once(operations: Operations
         assert operations.command("alerts", "webhook", "overdue").returncode == 0
         operations.ask("PATCH", "/work_pools/consents", {"is_paused": True})
         before = len(audits(operations, state={"type": {"any_": list(OVER)}}))
-        due_soon(operations, place)
-        late = {"before_": (datetime.now(UTC) + timedelta(seconds=SOON)).isoformat()}
-        until(lambda: audits(operations, expected_start_time=late, state={"name": {"any_": ["Late"]}}), "a late run")
-        for _ in range(2):
+        with due_soon(operations, place):
+            late = {"before_": (datetime.now(UTC) + timedelta(seconds=SOON)).isoformat()}
+            until(
+                lambda: audits(operations, expected_start_time=late, state={"name": {"any_": ["Late"]}}), "a late run"
+            )
+            for _ in range(2):
+                look_again(operations)
+                until(lambda: of_schedules(heard), "the alert")
+            operations.ask("PATCH", "/work_pools/consents", {"is_paused": False})
+            until(lambda: len(audits(operations, state={"type": {"any_": list(OVER)}})) > before, "the run to end")
             look_again(operations)
-            until(lambda: of_schedules(heard), "the alert")
-        operations.ask("PATCH", "/work_pools/consents", {"is_paused": False})
-        until(lambda: len(audits(operations, state={"type": {"any_": list(OVER)}})) > before, "the run to end")
-        look_again(operations)
-        until(lambda: len(of_schedules(heard)) > 1, "the recovery")
-        look_again(operations)
+            until(lambda: len(of_schedules(heard)) > 1, "the recovery")
+            look_again(operations)
     told = of_schedules(heard)
     assert [one["alert"] for one in told] == ["consent-sync.schedule-overdue", "consent-sync.recovered"]
     assert "has not begun" in told[0]["said"]
@@ -314,14 +316,20 @@ def look_again(operations: Operations) -> None:
     until(lambda: operations.pid("worker") != worker, "another worker")
 
 
-def due_soon(operations: Operations, place: World) -> None:
-    """An audit that is due by its schedule, once while the test lasts; until then the scheduler must notice."""
+@contextmanager
+def due_soon(operations: Operations, place: World) -> Iterator[None]:
+    """An audit that is due by its schedule, once while it lasts; until then the scheduler must notice."""
     found = operations.deployment("verify")
     request = {"mode": "verify", "max_drift": 1, **asked(place, rows_of(2))}
     begins = (datetime.now(UTC) + timedelta(seconds=SOON)).isoformat()
     schedule = {"interval": 36_000, "anchor_date": begins}
     made = {"schedule": schedule, "active": True, "parameters": {"request": request}}
-    operations.ask("POST", f"/deployments/{found['id']}/schedules", [made])
+    schedules = f"/deployments/{found['id']}/schedules"
+    [kept] = operations.ask("POST", schedules, [made])
+    try:
+        yield
+    finally:
+        operations.ask("DELETE", f"{schedules}/{kept['id']}")
 
 
 def test_a_drain_lets_runs_end_and_ctrl_c_leaves_no_process(
