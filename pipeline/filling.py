@@ -16,6 +16,7 @@ from pipeline.stages.reconcile import looked_at
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from pipeline.context import Context
     from pipeline.planning import Draft
     from pipeline.sealing import Planned
     from pipeline.session import Session
@@ -24,13 +25,13 @@ _SHARD: Final = "_shard"
 _LOAD: Final = "_load"
 
 
-def fill(draft: Draft, shards: Sequence[Planned], session: Session) -> Sequence[Planned]:
+def fill(draft: Draft, shards: Sequence[Planned], context: Context, session: Session) -> Sequence[Planned]:
     """Numbers the items of a small plan again, so that what is not full travels with what follows it.
 
     What it would do is the same, in fewer requests, unless bytes rather than rows divide its batches. The first shard
-    has what is foretold of all.
+    has what is foretold of all. Hands send shards by themselves, so nothing of theirs travels together.
     """
-    if not travel_together(draft.shards, sum(planned.items for planned in shards)):
+    if context.hands is not None or not travel_together(draft.shards, sum(planned.items for planned in shards)):
         return shards
     limits, job = session.destination.limits, draft.job
     loads = Loads.within(job, limits)

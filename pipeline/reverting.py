@@ -100,7 +100,7 @@ def plan(of: Past, subject: Subject, context: Context, ledger: Ledger, session: 
         raise UsageError(f"run {of.folder.run_id} has changed nobody, so there is nothing to revert")
     says = f"{counted:,} contacts who are opted out or restricted now would no longer be"
     guard = Judged(GUARD, 0, float(counted), says, Unit.COUNT)
-    manifest = sealing.seal(draft, filling.fill(draft, shards, session), (), session, [guard])
+    manifest = sealing.seal(draft, filling.fill(draft, shards, context, session), (), session, [guard])
     ledger.add_run(manifest, f"revert of {subject.job.mapping}")
     ledger.log_requests(manifest.run_id, session.take_log())
     return draft.folder, manifest

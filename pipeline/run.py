@@ -184,8 +184,7 @@ def _plan(request: Request, subject: Subject, context: Context, ledger: Ledger, 
     count = exported + planning.read_again(draft, exported, context, ledger)
     planned = plan_spreading.plan_shards(draft, context, ledger, session)
     planning.require_complete(draft, count, planned)
-    # Hands send shards by themselves, so nothing of theirs travels together.
-    shards = planned if context.hands else filling.fill(draft, planned, session)
+    shards = filling.fill(draft, planned, context, session)
     history = ledger.history(subject.job.destination, subject.job.account, subject.job.mapping)
     manifest = perform("guard", lambda: sealing.seal(draft, shards, history, session))
     ledger.add_run(manifest, subject.job.mapping)
