@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
@@ -33,8 +34,8 @@ if TYPE_CHECKING:
 AHEAD: Final = 32
 """Loads per thread that are at most in flight in the ledger: a turn settles those in excess of two."""
 TURN_SECONDS: Final = 0.25
-"""How long a turn lasts at most. Twice what one settles is in flight, so commits are few where answers come fast, and
-little is to be read back after a crash where they come slowly.
+"""How long a turn lasts at most. Twice what settles in so long is in flight, so commits are few where answers come fast,
+and little is to be read back after a crash where they come slowly.
 """
 LOST: Final = 3
 """Loads in a row of which nothing arrives: the destination answers, and takes nothing."""
@@ -108,7 +109,7 @@ class Deliverer:
         running: dict[Future[Trip], Load] = {}
         failure: ConsentSyncError | None = None
         # A configuration that the destination refuses costs one request, not one for each thread.
-        most = 1
+        most, since = 1, time.monotonic()
         with ThreadPoolExecutor(threads, thread_name_prefix="deliver") as pool:
             while True:
                 trips = _collect(running)
@@ -116,7 +117,7 @@ class Deliverer:
                 self._note_lost(trips)
                 failure = self._failure(failure, trips)
                 if finished:
-                    most = min(max(threads, len(trips)) * 2, threads * AHEAD)
+                    most, since = in_flight(threads, len(trips), time.monotonic() - since), time.monotonic()
                 begun = [] if failure else list(islice(waiting, max(0, most - len(running))))
                 keys = [batch.key for load in begun for batch in load]
                 self.ledger.turn(self.run_id, finished, keys if self.sends else [], self.clock())
@@ -230,6 +231,12 @@ def _settlements(load: Load, delivery: Delivery, log: Sequence[Attempt], at: dat
         came = batch.before + Delivery(*counts, said, links)
         found.append(Settlement(batch.key, came, log, at, None if batch is first else first.key))
     return found
+
+
+def in_flight(threads: int, settled: int, seconds: float) -> int:
+    """How many loads may be in flight in the ledger, after so many were `settled` in so long."""
+    in_a_turn = settled * TURN_SECONDS / max(seconds, 1e-6)
+    return int(min(max(threads, in_a_turn) * 2, threads * AHEAD))
 
 
 def _collect(running: dict[Future[Trip], Load]) -> list[Trip]:
