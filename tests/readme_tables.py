@@ -27,7 +27,7 @@ WHY: Final = {
     "email-validator": "judges the addresses that a fast expression cannot settle",
     "fastapi": "Prefect's server; newer ones break it, so the range is ours to keep",
     "graphql-core": "the sandbox executes the vendor's schema with it",
-    "h11": "HTTP/1.1 on one kept-alive connection a thread, as httpx speaks it",
+    "httptools": "reads answers by the parser of Node.js, which is written in C",
     "httpx": "requests, answers and errors; proxies and signed requests",
     "jinja2": "the report page",
     "markupsafe": "escapes what the report shows",

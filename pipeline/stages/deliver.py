@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 AHEAD: Final = 32
 """Loads per thread that are at most in flight in the ledger: a turn settles those in excess of two."""
 TURN_SECONDS: Final = 0.25
-"""How long a turn lasts at most. Twice what settles in so long is in flight, so commits are few where answers come fast,
+"""How long a turn lasts at most. Twice what settles in so long is in flight: commits are few where answers come fast,
 and little is to be read back after a crash where they come slowly.
 """
 LOST: Final = 3

@@ -18,9 +18,8 @@ from pipeline.destinations.interface import Kind, Reply, Verdict
 from pipeline.errors import Unreachable
 from pipeline.pacing.governor import Governor
 from pipeline.pacing.turns import Pacer, Turn, wait
-from pipeline.transport.answer import Answer
-from pipeline.transport.answer_limit import limit
-from pipeline.transport.connection import Client, Connection
+from pipeline.transport.client import NOT_SENT, Client, WatchedClient
+from pipeline.transport.connection import Connection
 from pipeline.transport.retry_after import asked_seconds
 from pipeline.transport.trial import Trial
 from pipeline.transport.watchdog import Watchdog
@@ -33,8 +32,6 @@ if TYPE_CHECKING:
 Classify = Callable[[httpx.Response], Verdict]
 Keep = Callable[[str], None]
 
-NOT_SENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.LocalProtocolError)
-"""Failures before the first byte of the request: it has certainly not taken effect."""
 TIMED_OUT: Final = frozenset({408, 504, 524})
 TOO_LARGE: Final = 413
 
@@ -83,15 +80,17 @@ class Transport:
         if self.auth is None and not getproxies():
             self.make_client = lambda: Connection(self.request_seconds, tls)
         else:
-            self.make_client = lambda: httpx.Client(timeout=self.request_seconds, verify=tls)
+            self.make_client = lambda: self.watched(httpx.Client(timeout=self.request_seconds, verify=tls))
+
+    def watched(self, client: httpx.Client) -> Client:
+        """httpx's own client, with an end put to what it asks for."""
+        return WatchedClient(client, self.request_seconds, self._watchdog, self.auth)
 
     @property
     def client(self) -> Client:
         """This thread's client: threads that share a pool of connections spend a third of their time on its lock."""
         if not hasattr(self._own, "client"):
             self._own.client = made = self.make_client()
-            if isinstance(made, httpx.Client):
-                made.event_hooks["response"].append(limit)
             self._clients.append(made)
         client: Client = self._own.client
         return client
@@ -162,7 +161,7 @@ class Transport:
         status: int | None = None
         late = False
         try:
-            response = self._exchange(request)
+            response = self.client.exchange(request)
             status = response.status_code
             verdict = self.classify(response)
         except httpx.RequestError as error:
@@ -192,29 +191,6 @@ class Transport:
             self.governor.too_large()
         elif verdict.kind in {Kind.OK, Kind.REFUSED}:
             self.governor.in_time()
-
-    def _exchange(self, request: httpx.Request) -> httpx.Response:
-        """The whole answer. An end is put to it when its time is over, though each of its bytes came in time."""
-        with self._watchdog.watching(self.request_seconds) as watch:
-            request.extensions = {**request.extensions, "trace": watch.trace}
-            try:
-                response = self.client.send(request, stream=True, auth=self.auth)
-                if response.is_closed:
-                    return response  # whole, and unpacked
-                pieces: list[bytes] = []
-                try:
-                    for piece in response.iter_bytes():
-                        pieces.append(piece)
-                        if time.monotonic() > watch.ends:
-                            raise httpx.ReadTimeout("the answer did not end within the time limit", request=request)
-                finally:
-                    response.close()
-            except httpx.RequestError as error:
-                if watch.overdue and not isinstance(error, NOT_SENT):
-                    raise httpx.ReadTimeout("the answer did not end within the time limit", request=request) from None
-                raise
-        plain = [(name, value) for name, value in response.headers.multi_items() if name != "content-encoding"]
-        return Answer(response.status_code, headers=plain, content=b"".join(pieces), request=request)
 
 
 def _body(response: httpx.Response) -> Any:

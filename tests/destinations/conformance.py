@@ -491,7 +491,8 @@ class Conformance:
         stage.seed({1: "OPT_IN", 2: "OPT_IN", 4: "OPT_IN"})
         sent: list[dict[str, Any]] = []
         with stage.planned([row_of(1), row_of(2, "N"), row_of(3), row_of(4, "N", note="")]) as (session, to, items):
-            session.transport.make_client = lambda: httpx.Client(event_hooks={"request": [_noting(sent)]})
+            transport = session.transport
+            transport.make_client = lambda: transport.watched(httpx.Client(event_hooks={"request": [_noting(sent)]}))
             # A thread of its own has a client of its own.
             with ThreadPoolExecutor(1) as pool:
                 for batch in batches(items):

@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from pipeline.transport.connection import Connection
+from pipeline.transport.incoming import Incoming
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -89,7 +90,7 @@ def post(url: str, body: bytes = b"body") -> httpx.Request:
 def test_a_request_travels_as_httpx_would_send_it() -> None:
     """Method, target, headers and body are those of the request."""
     with peer([OK]) as other, connection() as mine:
-        response = mine.send(post(other.url))
+        response = mine.exchange(post(other.url))
         mine.close()
     head, _, body = other.heard[0][0].partition(b"\r\n\r\n")
     lines = head.lower().split(b"\r\n")
@@ -101,7 +102,7 @@ def test_a_request_travels_as_httpx_would_send_it() -> None:
 def test_the_next_request_takes_the_same_socket() -> None:
     """A connection is kept alive."""
     with peer([OK, OK]) as other, connection() as mine:
-        assert [mine.send(post(other.url)).text for _ in range(2)] == ["ok", "ok"]
+        assert [mine.exchange(post(other.url)).text for _ in range(2)] == ["ok", "ok"]
         mine.close()
     assert [len(heard) for heard in other.heard] == [2]
 
@@ -109,10 +110,10 @@ def test_the_next_request_takes_the_same_socket() -> None:
 def test_a_socket_that_was_closed_meanwhile_is_replaced_before_anything_is_sent() -> None:
     """Nobody has to ask whether a request on a dead connection took effect."""
     with peer([OK, None], [OK]) as other, connection() as mine:
-        mine.send(post(other.url))
+        mine.exchange(post(other.url))
         assert mine._socket is not None
         assert mine._socket.recv(1, socket.MSG_PEEK) == b""  # the other side has closed it by now
-        assert mine.send(post(other.url)).text == "ok"
+        assert mine.exchange(post(other.url)).text == "ok"
         mine.close()
     assert [len(heard) for heard in other.heard] == [1, 1]
 
@@ -121,7 +122,7 @@ def test_a_socket_that_was_closed_meanwhile_is_replaced_before_anything_is_sent(
 def test_a_connection_that_is_to_end_is_not_used_again(answer: bytes) -> None:
     """`Connection: close` and HTTP/1.0 are kept."""
     with peer([answer], [OK]) as other, connection() as mine:
-        assert [mine.send(post(other.url)).text for _ in range(2)] == ["ok", "ok"]
+        assert [mine.exchange(post(other.url)).text for _ in range(2)] == ["ok", "ok"]
         mine.close()
     assert [len(heard) for heard in other.heard] == [1, 1]
 
@@ -132,6 +133,8 @@ def test_a_connection_that_is_to_end_is_not_used_again(answer: bytes) -> None:
         (b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nab\r\n1\r\nc\r\n0\r\n\r\n", "abc"),
         (b"HTTP/1.1 100 Continue\r\n\r\n" + OK, "ok"),
         (b"HTTP/1.1 204 No Content\r\n\r\n", ""),
+        (b"HTTP/1.1 200 OK\r\n\r\nuntil it ends", "until it ends"),
+        (b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1\r\na\r\n0\r\nx-more: 1\r\n\r\n", "a"),
         (
             b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: %d\r\n\r\n%s"
             % (len(packed := gzip.compress(b"packed", mtime=0)), packed),
@@ -140,9 +143,9 @@ def test_a_connection_that_is_to_end_is_not_used_again(answer: bytes) -> None:
     ],
 )
 def test_answers_of_all_shapes_are_read(answer: bytes, text: str) -> None:
-    """In chunks, after an informational answer, without a body, packed."""
+    """In chunks, after an informational answer, without a body, as long as the connection lasts, packed."""
     with peer([answer]) as other, connection() as mine:
-        assert b"".join(mine.send(post(other.url), stream=True).iter_bytes()).decode() == text
+        assert b"".join(mine.exchange(post(other.url)).iter_bytes()).decode() == text
         mine.close()
 
 
@@ -153,6 +156,12 @@ def test_answers_of_all_shapes_are_read(answer: bytes, text: str) -> None:
         (OK[:-1], httpx.RemoteProtocolError),
         (b"HTTP/1.1 200 OK\r\nconte", httpx.RemoteProtocolError),
         (b"nonsense\r\n\r\n", httpx.RemoteProtocolError),
+        (b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nab", httpx.RemoteProtocolError),
+        (b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\ncontent-length: 2\r\n\r\nok", httpx.RemoteProtocolError),
+        (OK.replace(b"length: 2", b"length: 2\r\ncontent-length: 1"), httpx.RemoteProtocolError),
+        (b"HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n", httpx.RemoteProtocolError),
+        (b"HTTP/1.1 200 OK\r\nx: " + b"y" * 200_000, httpx.RemoteProtocolError),
+        (b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 2\r\n\r\nok", httpx.DecodingError),
     ],
 )
 def test_an_answer_that_breaks_off_is_an_error_and_the_next_request_is_whole(
@@ -161,9 +170,31 @@ def test_an_answer_that_breaks_off_is_an_error_and_the_next_request_is_whole(
     """The rest of a broken answer is never taken for the answer to another request."""
     with peer([answer], [OK]) as other, connection() as mine:
         with pytest.raises(error):
-            mine.send(post(other.url))
-        assert mine.send(post(other.url)).text == "ok"
+            mine.exchange(post(other.url))
+        assert mine.exchange(post(other.url)).text == "ok"
         mine.close()
+
+
+@pytest.mark.parametrize("behind", [OK.replace(b"ok", b"NO"), OK[:20], b"nonsense", b"\0"])
+def test_what_comes_behind_an_answer_is_the_answer_to_nothing(behind: bytes) -> None:
+    """A second answer to one request would be taken for a confirmation of the next: the connection is given up."""
+    with peer([OK + behind, OK], [OK]) as other, connection() as mine:
+        assert [mine.exchange(post(other.url)).text for _ in range(2)] == ["ok", "ok"]
+        mine.close()
+    assert [len([said for said in heard if said]) for heard in other.heard] == [1, 1]
+
+
+def test_an_answer_may_come_byte_by_byte() -> None:
+    """Wherever the bytes are divided, the answer and the next one are the same."""
+    incoming = Incoming()
+    for _ in range(2):
+        incoming.begin()
+        for byte in b"HTTP/1.1 100 Continue\r\n\r\n" + OK:
+            assert not incoming.is_whole
+            incoming.feed(bytes([byte]))
+        found = (incoming.status, incoming.headers, b"".join(incoming.pieces))
+        assert found == (200, [(b"content-length", b"2")], b"ok")
+        assert (incoming.is_whole, incoming.may_go_on) == (True, True)
 
 
 def test_nobody_there_is_an_error_before_the_first_byte() -> None:
@@ -171,14 +202,14 @@ def test_nobody_there_is_an_error_before_the_first_byte() -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
     with connection() as mine, pytest.raises(httpx.ConnectError):
-        mine.send(post(f"http://127.0.0.1:{port}/"))
+        mine.exchange(post(f"http://127.0.0.1:{port}/"))
 
 
 def test_the_time_limit_is_for_the_whole_answer() -> None:
     """An answer that never comes does not hold the run."""
     with socket.create_server(("127.0.0.1", 0)) as silent, connection(0.05) as mine:
         with pytest.raises(httpx.ReadTimeout):
-            mine.send(post(f"http://127.0.0.1:{silent.getsockname()[1]}/"))
+            mine.exchange(post(f"http://127.0.0.1:{silent.getsockname()[1]}/"))
         assert mine._socket is None
 
 
@@ -200,14 +231,28 @@ def test_an_answer_to_an_unfinished_body_is_read() -> None:
         thread.start()
         with connection() as mine:
             url = f"http://127.0.0.1:{listening.getsockname()[1]}/"
-            assert mine.send(post(url, b"x" * 10_000_000)).status_code == 413
+            assert mine.exchange(post(url, b"x" * 10_000_000)).status_code == 413
         thread.join(5)
 
 
-def test_a_header_that_cannot_be_sent_is_an_error_before_the_first_byte() -> None:
-    """A key with a line break in it leaves nothing on the wire."""
-    with peer([None]) as other, connection() as mine:
-        request = httpx.Request("POST", other.url, headers=[(b"x-api-key", b"a\nb")])
-        with pytest.raises(httpx.LocalProtocolError):
-            mine.send(request)
-    assert other.heard == [[]]
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        (b"x-api-key", b"a\nb"),
+        (b"x-api-key", b"a\r\nx-other: b"),
+        (b"x-api-key", b"a\0"),
+        (b"x-api-key", b" a"),
+        (b"x key", b"secret"),
+        (b"x-api-key: a\r\nx-other", b"secret"),
+        (b"", b"secret"),
+        (b"transfer-encoding", b"chunked"),
+    ],
+)
+def test_a_header_that_cannot_be_sent_is_an_error_before_the_first_byte(name: bytes, value: bytes) -> None:
+    """A key with a line break in it leaves nothing on the wire, and is not repeated by the error."""
+    with socket.create_server(("127.0.0.1", 0)) as nobody, connection() as mine:
+        url = f"http://127.0.0.1:{nobody.getsockname()[1]}/"
+        with pytest.raises(httpx.LocalProtocolError) as raised:
+            mine.exchange(httpx.Request("POST", url, headers=[(name, value)], content=b"body"))
+        assert mine._socket is None
+    assert value.decode() not in str(raised.value)

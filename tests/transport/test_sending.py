@@ -97,7 +97,7 @@ def test_a_strange_retry_after_neither_fails_nor_blocks(seeded: World, header: s
     """A header that says nothing usable, or a time gone by, leaves the usual wait."""
     answers = iter([httpx.Response(429, headers={"retry-after": header}), httpx.Response(200, json={"data": {}})])
     with transport(seeded) as t:
-        t.make_client = lambda: httpx.Client(transport=httpx.MockTransport(lambda _: next(answers)))
+        t.make_client = lambda: t.watched(httpx.Client(transport=httpx.MockTransport(lambda _: next(answers))))
         assert t.sender([])(update("http://127.0.0.1/"), repeatable=False).verdict.kind is Kind.OK
 
 
@@ -295,7 +295,7 @@ def test_waits_between_attempts_stay_below_the_longest(attempts: int, first: flo
     patience = Patience(attempts, first, longest, 10)
     answer: Callable[[httpx.Request], httpx.Response] = lambda _: httpx.Response(503)  # noqa: E731
     with Transport(lambda _: Verdict(Kind.RETRY), 1, Pacer(Pace(), stop), stop, patience) as t:
-        t.make_client = lambda: httpx.Client(transport=httpx.MockTransport(answer))
+        t.make_client = lambda: t.watched(httpx.Client(transport=httpx.MockTransport(answer)))
         t.sender([])(update("http://127.0.0.1/"), repeatable=True)
     assert len(waits) == attempts - 1
     assert all(0 <= seconds <= longest for seconds in waits)
@@ -306,7 +306,7 @@ def test_a_body_that_cannot_be_unpacked_is_unclear(seeded: World) -> None:
     """An answer that says it is compressed and is not, is a verdict like any other broken answer."""
     packed = httpx.Response(200, headers={"content-encoding": "gzip"}, stream=httpx.ByteStream(b"not gzip"))
     with transport(seeded) as t:
-        t.make_client = lambda: httpx.Client(transport=httpx.MockTransport(lambda _: packed))
+        t.make_client = lambda: t.watched(httpx.Client(transport=httpx.MockTransport(lambda _: packed)))
         assert t.sender([])(update("http://127.0.0.1/"), repeatable=False).unclear
 
 
@@ -319,7 +319,7 @@ def test_redirects_are_not_followed(seeded: World) -> None:
         return httpx.Response(307, headers={"location": "http://elsewhere.example.com/"})
 
     with transport(seeded) as t:
-        t.make_client = lambda: httpx.Client(transport=httpx.MockTransport(redirect))
+        t.make_client = lambda: t.watched(httpx.Client(transport=httpx.MockTransport(redirect)))
         t.sender([])(update("http://127.0.0.1/"), repeatable=False)
     assert asked == ["http://127.0.0.1/"]
 

@@ -25,7 +25,7 @@ LIMIT = 1.5
 """Seconds for a request: enough to connect in on a busy machine."""
 DRIPS = {
     "headers": (b"HTTP/1.1 200 OK\r\n", b"x-more: 1\r\n"),
-    "the status line": (b"", b"H"),
+    "the status line": (b"HTTP/1.1 200 ", b"O"),
     "a body": (b"HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n", b"x"),
 }
 
@@ -71,7 +71,7 @@ def test_what_drips_in_for_ever_is_ended_in_time(first: bytes, then: bytes, kind
     ):
         if kind == "httpx":
             # As behind a proxy, and where requests are signed.
-            t.make_client = lambda: httpx.Client(timeout=LIMIT)
+            t.make_client = lambda: t.watched(httpx.Client(timeout=LIMIT))
         begun = time.monotonic()
         for _ in range(2):
             reply = t.sender(log)(httpx.Request("POST", url, content=b"{}"), repeatable=False)
