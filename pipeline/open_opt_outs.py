@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 import polars as pl
 from pydantic import BaseModel, ConfigDict
 
+from pipeline import memory
+from pipeline.ahead import in_order
 from pipeline.model import Column
 from pipeline.stages import opt_outs
 from pipeline.stages.batch import OPTING_OUT
@@ -56,13 +58,15 @@ class Clock:
 def note(run: Run, *, planned: bool) -> Clock:
     """What a run leaves open, kept in its folder for the runs that follow. `planned`: what it would leave open."""
     batches = {} if planned else run.ledger.batches(run.folder.run_id)
-    frames = []
-    for shard in range(run.manifest.shards):
+
+    def still_open(shard: int) -> pl.DataFrame:
         said, settled = run.folder.read_plan("opt_outs", shard), None
         if not planned:
             items = run.folder.read_plan("items", shard, pl.col(Column.PHASE).is_in(OPTING_OUT), [Column.WIRE])
             settled = settle_items(items, batches, shard)
-        frames.append(opt_outs.still_open(said, settled, run.job))
+        return opt_outs.still_open(said, settled, run.job)
+
+    frames = list(in_order(still_open, range(run.manifest.shards), memory.planners()))
     rows = _since(pl.concat(frames), run)
     rows = rows.with_columns(opt_outs.business_days(pl.col(SINCE), run.context.clock().date()).alias(AGE))
     rows = rows.sort(pl.col(AGE), pl.col(SINCE), Column.RECORD, TARGET, descending=[True, False, False, False])

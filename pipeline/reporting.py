@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 
-from pipeline import open_opt_outs, rejects
+from pipeline import memory, open_opt_outs, rejects
 from pipeline.advice import ADVICE
+from pipeline.ahead import in_order
 from pipeline.ended import SUMMARY, canary_figures, problem
-from pipeline.job import row_key
 from pipeline.model import UNDELIVERED, BatchState, Column, Extent, Outcome, RunStatus
 from pipeline.outcome_files import OutcomeFiles, noted
 from pipeline.pacing.book import slowed_of
@@ -24,7 +25,7 @@ from pipeline.store import publishing
 from pipeline.summary import ModifiedCount, Requests, Summary, Tally, modified_count, planned_outcomes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from pipeline.carried_out import Run
     from pipeline.errors import ConsentSyncError
@@ -61,8 +62,12 @@ RETRIES: Final = {
 def write_plan(run: Run, error: ConsentSyncError | None = None) -> Summary:
     """summary.json and report.html of a plan: the outcomes it will have if the destination accepts everything."""
     found = _gathering(run)
-    for records, items in _shards(run):
-        outcomes = planned_outcomes(records, items)
+
+    def planned(shard: int) -> tuple[pl.DataFrame, pl.DataFrame]:
+        records, items = _plan_of(run.folder, shard)
+        return planned_outcomes(records, items), items
+
+    for outcomes, items in in_order(planned, range(run.manifest.shards), memory.planners()):
         found.add(outcomes, items, run.job)
         found.samples.add(items)
     return _finish(run, found, RunStatus.PLANNED, ModifiedCount(expected=run.manifest.items), error)
@@ -81,22 +86,39 @@ def write(run: Run, status: RunStatus | None, error: ConsentSyncError | None = N
     found = _gathering(run)
     batches = run.ledger.batches(run.folder.run_id)
     exceptional, retried = [], retried_by(run.folder)
+    ended = partial(_ended, run.folder, batches, run.job, retried)
     with OutcomeFiles(run.folder, run.manifest.read, run.context.settings.memory_bytes) as files:
-        for shard, (records, items) in enumerate(_shards(run)):
-            settled = settle_items(items, batches, shard)
-            outcomes = settle(records, settled, shard)
-            applied = settled.filter(pl.col(Column.OUTCOME).is_in(APPLIED)).select(row_key(run.job))
-            effective = items.join(applied, on=row_key(run.job), how="semi")
-            found.add(outcomes, effective, run.job)
-            found.samples.add(effective if batches else items)
-            shown = _for_people(outcomes, run.job, retried)
-            files.add(shown)
-            exceptional.append(noted(shown, [*map(str, UNDELIVERED), Outcome.SUPERSEDED]))
+        for shard in in_order(ended, range(run.manifest.shards), memory.planners()):
+            found.add(shard.outcomes, shard.effective, run.job)
+            found.samples.add(shard.effective if batches else shard.items)
+            files.add(shard.shown)
+            exceptional.append(noted(shard.shown, [*map(str, UNDELIVERED), Outcome.SUPERSEDED]))
         files.write(rejects.flat(pl.col("withheld")))
     rejects.write(run, pl.concat(exceptional).sort("record"))
     stopped = status in {RunStatus.STOPPED, RunStatus.INTERRUPTED}
     honest = status if stopped and status else found.tally.status()
     return _finish(run, found, honest, modified_count(batches.values()), error)
+
+
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    """A shard with what came of it. `effective`: the items that took effect. `shown`: the outcomes for people."""
+
+    items: pl.DataFrame
+    effective: pl.DataFrame
+    outcomes: pl.DataFrame
+    shown: pl.DataFrame
+
+
+def _ended(
+    folder: RunFolder, batches: Mapping[BatchKey, BatchRow], job: Job, retried: pl.DataFrame, shard: int
+) -> _Ended:
+    records, items = _plan_of(folder, shard)
+    settled = settle_items(items, batches, shard)
+    outcomes = settle(records, settled, shard)
+    applied = settled.get_column(Column.OUTCOME).is_in(APPLIED)
+    effective = items if applied.all() else items.filter(applied)
+    return _Ended(items, effective, outcomes, _for_people(outcomes, job, retried))
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,18 +222,16 @@ def _rest_waits(run: Run, batches: Mapping[BatchKey, BatchRow]) -> bool:
     return all(key in batches and batches[key].state == BatchState.SETTLED for key in ahead)
 
 
-def _shards(run: Run) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
-    for shard in range(run.manifest.shards):
-        yield run.folder.read_plan("records", shard), run.folder.read_plan("items", shard, without=[Column.WIRE])
+def _plan_of(folder: RunFolder, shard: int) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """A shard's records and items."""
+    return folder.read_plan("records", shard), folder.read_plan("items", shard, without=[Column.WIRE])
 
 
 def outcomes_of(folder: RunFolder, manifest: Manifest, batches: Mapping[BatchKey, BatchRow], job: Job) -> pl.DataFrame:
     """The outcome of every record of the run, as in outcomes.parquet."""
-    frames, retried = [], retried_by(folder)
-    for shard in range(manifest.shards):
-        settled = settle_items(folder.read_plan("items", shard, without=[Column.WIRE]), batches, shard)
-        frames.append(_for_people(settle(folder.read_plan("records", shard), settled, shard), job, retried))
-    return pl.concat(frames).sort("record")
+    ended = partial(_ended, folder, batches, job, retried_by(folder))
+    shards = in_order(ended, range(manifest.shards), memory.planners())
+    return pl.concat([shard.shown for shard in shards]).sort("record")
 
 
 def _for_people(outcomes: pl.DataFrame, job: Job, retried: pl.DataFrame) -> pl.DataFrame:

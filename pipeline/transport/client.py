@@ -59,8 +59,7 @@ class WatchedClient:
                 if watch.overdue and not isinstance(error, NOT_SENT):
                     raise httpx.ReadTimeout("the answer did not end within the time limit", request=request) from None
                 raise
-        plain = [(name, value) for name, value in response.headers.multi_items() if name != "content-encoding"]
-        return Answer(response.status_code, headers=plain, content=b"".join(pieces), request=request)
+        return Answer(response.status_code, response.headers.raw, b"".join(pieces), request)
 
     def close(self) -> None:
         """Closes all connections."""

@@ -140,11 +140,11 @@ def _answer(incoming: Incoming, request: httpx.Request) -> httpx.Response:
     """As httpx has it; a body that was packed is unpacked, no further than to the limit."""
     body = b"".join(incoming.pieces)
     if all(name.lower() != b"content-encoding" for name, _ in incoming.headers):
-        return Answer(incoming.status, headers=incoming.headers, content=body, request=request)
+        return Answer(incoming.status, incoming.headers, body, request)
     stream = httpx.ByteStream(body)
     packed = httpx.Response(incoming.status, headers=incoming.headers, stream=stream, request=request)
     limit(packed)
-    return Answer(incoming.status, headers=packed.headers, content=packed.read(), request=request)
+    return Answer(incoming.status, packed.headers.raw, packed.read(), request)
 
 
 def _is_readable(link: socket.socket) -> bool:

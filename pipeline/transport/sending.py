@@ -174,8 +174,9 @@ class Transport:
             verdict = Verdict(Kind.RETRY, "unreadable", "the answer has more levels than any that is documented")
             reply = Reply(verdict, {}, unclear=True)
         else:
-            if verdict.retry_after_seconds is None:
-                verdict = replace(verdict, retry_after_seconds=asked_seconds(response.headers, verdict.kind, at))
+            asked = asked_seconds(response.headers, verdict.kind, at)
+            if verdict.retry_after_seconds is None and asked is not None:
+                verdict = replace(verdict, retry_after_seconds=asked)
             reply = Reply(verdict, _body(response), unclear=verdict.kind is Kind.RETRY)
         taken = time.monotonic() - begun
         log.append(Attempt(at, taken, status, verdict.kind.name.lower(), number))
