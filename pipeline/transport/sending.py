@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 from urllib.request import getproxies
 
@@ -128,14 +129,7 @@ class Transport:
         if after_seconds:
             wait(self.stop, after_seconds)
         trial = Trial(self, log, request, repeatable=repeatable)
-        retrying = tenacity.Retrying(
-            retry=tenacity.retry_if_result(lambda settled: settled is None),
-            stop=lambda state: trial.given_up(state.upcoming_sleep),
-            wait=trial.pause,
-            sleep=lambda seconds: wait(self.stop, seconds),
-            retry_error_callback=lambda _: trial.last,
-        )
-        reply = retrying(trial) or trial.last
+        reply = trial() or self._sent_again(trial)
         if reply.verdict.kind is Kind.HALT:
             raise halted(reply.verdict)
         if not reply.unclear and reply.verdict.kind in {Kind.RETRY, Kind.THROTTLED}:
@@ -144,6 +138,19 @@ class Transport:
                 "answers, run the same command again, or `consent-sync resume` for a run that has begun to send"
             )
         return reply
+
+    def _sent_again(self, trial: Trial) -> Reply:
+        """What comes of a request whose first attempt, as of few, did not settle it."""
+        # Tenacity hears of that attempt, and pauses before it makes another.
+        attempts = chain([None], iter(trial, object()))
+        retrying = tenacity.Retrying(
+            retry=tenacity.retry_if_result(lambda settled: settled is None),
+            stop=lambda state: trial.given_up(state.upcoming_sleep),
+            wait=trial.pause,
+            sleep=lambda seconds: wait(self.stop, seconds),
+            retry_error_callback=lambda _: trial.last,
+        )
+        return retrying(next, attempts) or trial.last
 
     def once(self, log: list[Attempt], request: httpx.Request, number: int) -> tuple[Reply, Turn]:
         """One attempt, written to `log`. A broken connection or an unusable answer is a verdict, not an exception."""
