@@ -27,7 +27,12 @@ def test_what_is_made_comes_in_the_order_of_the_things(threads: int) -> None:
 def test_no_more_are_begun_than_are_allowed() -> None:
     """Who takes nothing holds the work up: what is made is in memory until it is taken."""
     begun: list[int] = []
-    made = in_order(lambda thing: begun.append(thing) or thing, range(10), 3)
+
+    def work(thing: int) -> int:
+        begun.append(thing)
+        return thing
+
+    made = in_order(work, range(10), 3)
     assert next(made) == 0
     assert len(begun) <= 3
     assert list(made) == list(range(1, 10))

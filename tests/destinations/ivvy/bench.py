@@ -2,29 +2,19 @@
 
 from __future__ import annotations
 
-import csv
-import itertools
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from pipeline import mapping_file as mf
-from pipeline import run
 from pipeline.binding import bind
-from pipeline.context import Context, Request
 from pipeline.destinations.ivvy import wire
 from pipeline.destinations.ivvy.fields import audience_of
-from pipeline.settings import Settings
-from tests.delivery.world import FAST, read_csv
+from tests.destinations.place import Place
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from pipeline.carried_out import Result
     from pipeline.job import Job
-    from pipeline.sandbox.journal import Entry
-    from pipeline.sandbox.server import Sandbox
 
 GROUPS: Final = [{"id": 310, "groupName": "Newsletter"}, {"id": 311, "groupName": "Offers"}]
 FIELDS: Final[list[dict[str, Any]]] = [
@@ -91,12 +81,11 @@ def row(number: int, ok: str = "Y", **cells: str) -> dict[str, str]:
 
 
 @dataclass
-class Account:
+class Account(Place):
     """A sandbox with an account, and a home."""
 
-    sandbox: Sandbox
-    path: Path
-    _names: Any = field(default_factory=itertools.count)
+    destination = "ivvy"
+    mapping = mapping
 
     def seed(self, *contacts: dict[str, Any], **settings: Any) -> None:
         """Puts contacts in the account, and sets the sandbox's switches."""
@@ -105,35 +94,6 @@ class Account:
         if settings:
             self.sandbox.settings("ivvy", **settings)
         self.sandbox.clear_requests()
-
-    def sync(self, *rows: Mapping[str, str], **changes: Any) -> Result:
-        """`sync`."""
-        return run.sync(self.request(*rows, **changes), self.context())
-
-    def request(self, *rows: Mapping[str, str], **changes: Any) -> Request:
-        """An export with these rows; the columns that the mapping reads are there, blank where not given."""
-        text = json.dumps(mapping(**changes))
-        (self.path / "m.yaml").write_text(text, encoding="utf-8")
-        columns = mf.read(text.encode(), Path("m.yaml")).mapping.columns()
-        export = self.path / f"x{next(self._names)}.csv"
-        with export.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.DictWriter(file, columns, restval="", extrasaction="ignore")
-            writer.writeheader()
-            writer.writerows(rows)
-        return Request(self.path / "m.yaml", export)
-
-    def context(self) -> Context:
-        """A context that reaches the sandbox."""
-        known = {name.lower(): value for name, value in self.sandbox.environment.items()}
-        return Context(settings=Settings.model_validate(known), home=self.path / "home", patience=FAST)
-
-    def resume(self, result: Result) -> Result:
-        """`resume`."""
-        return run.resume(result.summary.run_id, self.context())
-
-    def outcomes(self, result: Result) -> dict[str, dict[str, str]]:
-        """outcomes.csv by identity."""
-        return {each["identity"]: each for each in read_csv(Path(result.summary.run_dir) / "outcomes.csv")}
 
     def contacts(self) -> dict[int, dict[str, Any]]:
         """What is stored, by id."""
@@ -147,7 +107,3 @@ class Account:
     def groups(self, number: int) -> list[int]:
         """The groups that a contact is in."""
         return sorted(membership["groupId"] for membership in self.contacts()[number]["groups"])
-
-    def writes(self) -> list[Entry]:
-        """Requests that changed something."""
-        return [entry for entry in self.sandbox.requests("ivvy") if entry.write_applied]

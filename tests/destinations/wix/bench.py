@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-import csv
-import itertools
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from pipeline import mapping_file as mf
-from pipeline import run
 from pipeline.binding import bind
-from pipeline.context import Context, Request
 from pipeline.destinations.wix.adapter import audience_of
-from pipeline.settings import Settings
-from tests.delivery.world import FAST, read_csv
+from tests.destinations.place import Place
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from pipeline.carried_out import Result
     from pipeline.job import Job
-    from pipeline.sandbox.journal import Entry
-    from pipeline.sandbox.server import Sandbox
 
 WORDS: Final = {
     "OPT_IN": ["Y"],
@@ -73,43 +63,17 @@ def row(number: int, ok: str = "Y", **cells: str) -> dict[str, str]:
 
 
 @dataclass
-class Site:
+class Site(Place):
     """A sandbox with a site, and a home."""
 
-    sandbox: Sandbox
-    path: Path
-    _names: Any = field(default_factory=itertools.count)
+    destination = "wix"
+    mapping = mapping
 
     def seed(self, *consents: dict[str, Any], **settings: Any) -> None:
         """Puts consents in the site, and sets the sandbox's switches."""
         self.sandbox.load({"wix": {"consents": list(consents)}}, replace=True)
         self.sandbox.settings("wix", **{"requests_per_minute": None, **settings})
         self.sandbox.clear_requests()
-
-    def request(self, *rows: Mapping[str, str], **changes: Any) -> Request:
-        """An export with these rows; the columns that the mapping reads are there, blank where not given."""
-        text = json.dumps(mapping(**changes))
-        (self.path / "m.yaml").write_text(text, encoding="utf-8")
-        columns = mf.read(text.encode(), Path("m.yaml")).mapping.columns()
-        export = self.path / f"x{next(self._names)}.csv"
-        with export.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.DictWriter(file, columns, restval="", extrasaction="ignore")
-            writer.writeheader()
-            writer.writerows(rows)
-        return Request(self.path / "m.yaml", export)
-
-    def context(self) -> Context:
-        """A context that reaches the sandbox."""
-        known = {name.lower(): value for name, value in self.sandbox.environment.items()}
-        return Context(settings=Settings.model_validate(known), home=self.path / "home", patience=FAST)
-
-    def sync(self, *rows: Mapping[str, str], **changes: Any) -> Result:
-        """`sync`."""
-        return run.sync(self.request(*rows, **changes), self.context())
-
-    def outcomes(self, result: Result) -> dict[str, dict[str, str]]:
-        """outcomes.csv by identity."""
-        return {each["identity"]: each for each in read_csv(Path(result.summary.run_dir) / "outcomes.csv")}
 
     def consents(self) -> dict[str, dict[str, Any]]:
         """Address -> what is stored."""
@@ -119,7 +83,3 @@ class Site:
     def states(self) -> dict[str, str]:
         """Address -> state."""
         return {address: each["state"] for address, each in self.consents().items()}
-
-    def writes(self) -> list[Entry]:
-        """Requests that changed something."""
-        return [entry for entry in self.sandbox.requests("wix") if entry.write_applied]

@@ -1,4 +1,4 @@
-"""A sandbox for each module, and an empty site for each test."""
+"""An empty site for each test."""
 
 from __future__ import annotations
 
@@ -6,20 +6,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pipeline.sandbox.server import Sandbox
-
 from .bench import Site
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Sandbox]:
-    """A sandbox."""
-    with Sandbox() as sandbox:
-        yield sandbox
+    from pipeline.sandbox.server import Sandbox
 
 
 @pytest.fixture
