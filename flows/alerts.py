@@ -18,7 +18,7 @@ from flows.request import Mode
 from pipeline import alerting
 from pipeline.alerting import Alert
 from pipeline.carried_out import Result
-from pipeline.drift_report import Drift
+from pipeline.reporting.drift_report import Drift
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from flows.reach import Telling
     from flows.request import SyncRequest
     from pipeline.context import Context
-    from pipeline.summary import Summary
+    from pipeline.reporting.summary import Summary
 
 NAME: Final = "consent-sync alerts"
 PAYLOAD: Final = (

@@ -13,9 +13,9 @@ from prefect.input import RunInput, create_flow_run_input, read_flow_run_input
 from pydantic import Field, ValidationError, create_model
 
 from flows.reach import UNREACHED
-from pipeline import standing
-from pipeline.approval import SHORTEST_APPROVAL, approving
 from pipeline.context import Context
+from pipeline.delivery import standing
+from pipeline.delivery.approval import SHORTEST_APPROVAL, approving
 from pipeline.errors import GuardTripped, RunFolderError
 from pipeline.run_folder import Manifest
 

@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING
 from prefect.artifacts import create_link_artifact, create_markdown_artifact, create_table_artifact
 
 from flows.ending import counts
-from pipeline import plan_tables
-from pipeline.advice import ADVICE
 from pipeline.model import Outcome, Reason, RunStatus
+from pipeline.reporting import plan_tables
+from pipeline.reporting.advice import ADVICE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from flows.reach import Telling
     from pipeline.carried_out import Result
-    from pipeline.drift_report import Drift
-    from pipeline.open_opt_outs import OpenOptOuts
-    from pipeline.summary import Summary
+    from pipeline.reporting.drift_report import Drift
+    from pipeline.reporting.open_opt_outs import OpenOptOuts
+    from pipeline.reporting.summary import Summary
 
 
 def show(result: Result, telling: Telling) -> None:

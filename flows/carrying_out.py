@@ -16,7 +16,7 @@ from pipeline.model import Extent, RunStatus
 
 if TYPE_CHECKING:
     from pipeline.context import Context
-    from pipeline.drift_report import Drift
+    from pipeline.reporting.drift_report import Drift
 
 
 class Approver(Protocol):

@@ -9,14 +9,14 @@ from prefect.states import Cancelled, Completed, Failed
 from flows.approval import Declined
 from flows.request import Failure
 from pipeline.carried_out import Result
-from pipeline.drift_report import Drift
 from pipeline.errors import ConsentSyncError, Interrupted
 from pipeline.model import Outcome, RunStatus
+from pipeline.reporting.drift_report import Drift
 
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import State
 
-    from pipeline.summary import Summary
+    from pipeline.reporting.summary import Summary
 
 Ending = Result | Drift | ConsentSyncError
 """A run that came to its end or was stopped, an audit, or what came before a run."""

@@ -128,7 +128,7 @@ def _performed(state: State[Any], *, heard: bool = True) -> Performed:
 
 def show(performed: Performed) -> int:
     """Prints what a run came to, as `consent-sync` does, and its state in Prefect; returns the exit code."""
-    from pipeline.drift_report import Drift
+    from pipeline.reporting.drift_report import Drift
 
     ending = performed.ending
     if isinstance(ending, ConsentSyncError):

@@ -30,8 +30,8 @@ from flows.tasks import as_task, told
 from pipeline import mapping_file, pulse
 from pipeline.carried_out import Result
 from pipeline.context import Context
-from pipeline.drift_report import Drift
 from pipeline.errors import ConsentSyncError, Interrupted
+from pipeline.reporting.drift_report import Drift
 from pipeline.signals import stopping
 from pipeline.stopping import limited
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from pipeline.context import Context
     from pipeline.ledger.ledger import Ledger
-    from pipeline.summary import Summary
+    from pipeline.reporting.summary import Summary
 
 
 class Alert(StrEnum):

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from pipeline.errors import ConsentSyncError
     from pipeline.job import Job
     from pipeline.ledger.ledger import Ledger
+    from pipeline.reporting.summary import Summary
     from pipeline.run_folder import Manifest, RunFolder
-    from pipeline.summary import Summary
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,18 +11,18 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from pipeline import plan_tables
-from pipeline.advice import ADVICE
 from pipeline.figures import counted
 from pipeline.model import Outcome, Reason, RunStatus
+from pipeline.reporting import plan_tables
+from pipeline.reporting.advice import ADVICE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from pipeline.carried_out import Result
     from pipeline.context import Progress
-    from pipeline.open_opt_outs import OpenOptOuts
-    from pipeline.summary import Summary
+    from pipeline.reporting.open_opt_outs import OpenOptOuts
+    from pipeline.reporting.summary import Summary
 
 
 WIDTH: Final = 140

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from pipeline.advice import ADVICE
+from pipeline.delivery.standing import existing
 from pipeline.errors import UsageError
 from pipeline.ledger import together
 from pipeline.ledger.ledger import opened
 from pipeline.model import Column, Reason
-from pipeline.rejects import source_rows
-from pipeline.reporting import outcomes_of
-from pipeline.standing import existing
+from pipeline.reporting.advice import ADVICE
+from pipeline.reporting.rejects import source_rows
+from pipeline.reporting.reporting import outcomes_of
 from pipeline.subject import job_as_planned
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from pipeline.blaming import placing
+from pipeline.delivery.blaming import placing
 from pipeline.pacing.book import desk_of
 from pipeline.session import connect
 from pipeline.subject import bound, destination_of

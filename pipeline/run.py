@@ -6,32 +6,17 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from pipeline import (
-    approval,
-    arrival,
-    canary,
-    delivered_before,
-    delivering,
-    filling,
-    looking_back,
-    mapping_file,
-    origins,
-    planning,
-    recording,
-    reporting,
-    reverting,
-    sealing,
-    single_writer,
-    standing,
-    suppression,
-)
+from pipeline import mapping_file, single_writer, suppression
 from pipeline.carried_out import Result, Run
+from pipeline.delivery import approval, canary, delivered_before, delivering, looking_back, origins, recording, standing
 from pipeline.errors import ConsentSyncError, DestinationBusy, RunFolderError
 from pipeline.hands import plan_spreading
 from pipeline.ledger.ledger import opened
 from pipeline.meeting import met
 from pipeline.model import Extent, RunStatus
 from pipeline.pacing.book import note_slowed
+from pipeline.planning import arrival, deciding, drafting, filling, past, reverting, sealing
+from pipeline.reporting import reporting
 from pipeline.subject import Subject, job_as_planned, renamed
 
 if TYPE_CHECKING:
@@ -99,7 +84,7 @@ def revert(run_id: str, context: Context) -> Result:
         with suppress(DestinationBusy), single_writer.writing(context, ledger, now_bound):
             _record_earlier(now_bound, context, ledger)
         subject = Subject(file, renamed(now_bound, manifest), audience)
-        plan_of = reverting.plan(reverting.past(folder, manifest, ledger), subject, context, ledger, session)
+        plan_of = reverting.plan(past.finished(folder, manifest, ledger), subject, context, ledger, session)
         run = Run(*plan_of, renamed(now_bound, plan_of[1]), context, ledger)
         error = approval.stopped_by_guards(run.folder, run.manifest)
         return Result(reporting.write_plan(run, error), error)
@@ -181,9 +166,9 @@ def _plan(request: Request, subject: Subject, context: Context, ledger: Ledger, 
     draft, exported = arrival.read(request, subject, context, ledger)
     # Before the plan is sealed: a run that is killed from then on can be resumed, and has its canary.
     canary.ask(ledger, draft.folder.run_id, request.canary)
-    count = exported + planning.read_again(draft, exported, context, ledger)
+    count = exported + drafting.read_again(draft, exported, context, ledger)
     planned = plan_spreading.plan_shards(draft, context, ledger, session)
-    planning.require_complete(draft, count, planned)
+    deciding.require_complete(draft, count, planned)
     shards = filling.fill(draft, planned, context, session)
     history = ledger.history(subject.job.destination, subject.job.account, subject.job.mapping)
     manifest = perform("guard", lambda: sealing.seal(draft, shards, history, session))

@@ -26,8 +26,8 @@ from typing import TYPE_CHECKING, Any, Final
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pipeline.errors import RunFolderError, StorageError
-from pipeline.forecast import Forecast
-from pipeline.guard_figure import GuardFigure
+from pipeline.planning.forecast import Forecast
+from pipeline.planning.guard_figure import GuardFigure
 from pipeline.suppression import ListFacts
 
 if TYPE_CHECKING:

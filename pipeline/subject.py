@@ -10,11 +10,11 @@ from pydantic import ValidationError
 
 from pipeline import mapping_file as mf
 from pipeline.binding import bind
-from pipeline.blaming import placing
+from pipeline.delivery.blaming import placing
 from pipeline.destinations import DESTINATIONS
 from pipeline.destinations.kept_audience import audience_from_json
 from pipeline.errors import MappingErrors, UsageError
-from pipeline.rejects import REJECT_COLUMNS
+from pipeline.reporting.rejects import REJECT_COLUMNS
 from pipeline.stages.read import SourceOptions, open_export
 
 if TYPE_CHECKING:

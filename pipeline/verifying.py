@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 from pipeline import mapping_file, suppression
-from pipeline.drift_report import Drift
 from pipeline.erasure import audits
 from pipeline.errors import UsageError
 from pipeline.ledger.ledger import opened
 from pipeline.model import Column
 from pipeline.pacing.book import desk_of
+from pipeline.reporting.drift_report import Drift
 from pipeline.run_folder import FOLDER_MODE, RunFolder, restrict_new_files, storing
 from pipeline.session import connect
 from pipeline.stages import drift, suppress

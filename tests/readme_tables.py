@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Final
 import typer.main
 
 from pipeline import errors
-from pipeline.advice import ADVICE
 from pipeline.cli import app
 from pipeline.destinations.acoustic_connect.options import Options as AcousticConnect
 from pipeline.destinations.ivvy.options import Options as Ivvy
 from pipeline.destinations.wix.options import Options as Wix
+from pipeline.reporting.advice import ADVICE
 from pipeline.settings import Settings
 from tests.readme_limits import limits
 

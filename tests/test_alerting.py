@@ -14,9 +14,9 @@ from pipeline.context import Context
 from pipeline.errors import ConsentSyncError, ExportError, GuardTripped, Interrupted, Unreachable
 from pipeline.ledger.ledger import Ledger
 from pipeline.model import RunStatus
-from pipeline.open_opt_outs import OpenOptOuts
+from pipeline.reporting.open_opt_outs import OpenOptOuts
+from pipeline.reporting.summary import Rows, Summary
 from pipeline.settings import Settings
-from pipeline.summary import Rows, Summary
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

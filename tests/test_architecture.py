@@ -61,7 +61,7 @@ class Imports(ast.NodeVisitor):
         module = node.module or ""
         assert node.level == 0, "imports are absolute"
         self._into.add(module)
-        # `from pipeline import planning` imports the module pipeline.planning.
+        # `from pipeline.planning import sealing` imports the module pipeline.planning.sealing.
         self._into |= {f"{module}.{alias.name}" for alias in node.names if _is_module(f"{module}.{alias.name}")}
 
 

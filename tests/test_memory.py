@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline import dividing, memory, outcome_files
-from pipeline.outcome_files import OutcomeFiles
+from pipeline import memory
+from pipeline.planning import dividing
+from pipeline.reporting import outcome_files
+from pipeline.reporting.outcome_files import OutcomeFiles
 from pipeline.run_folder import RunFolder
 from pipeline.state import BUCKETS
 from tests.delivery.world import contacts_of, rows_of

@@ -11,8 +11,8 @@ import pytest
 from flows.artifact import markdown
 from pipeline.destinations.foretelling import Foretold
 from pipeline.destinations.interface import Limits
-from pipeline.forecast import Forecast, forecast
 from pipeline.mapping_file import Delivery
+from pipeline.planning.forecast import Forecast, forecast
 from tests.delivery.world import contact_of, contacts_of, row_of, rows_of
 
 if TYPE_CHECKING:

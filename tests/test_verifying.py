@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pipeline.drift_report import NOT_ASKED
+from pipeline.reporting.drift_report import NOT_ASKED
 from tests.delivery.world import contact_of, key_of, read_csv, row_of, rows_of
 
 if TYPE_CHECKING:

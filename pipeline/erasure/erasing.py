@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from pipeline import reporting
 from pipeline.carried_out import Run
 from pipeline.erasure import reports
 from pipeline.model import Column, RunStatus
-from pipeline.rejects import MALFORMED, source_rows
+from pipeline.reporting import reporting
+from pipeline.reporting.rejects import MALFORMED, source_rows
 from pipeline.run_folder import ERASING, Manifest, RunFolder
 from pipeline.stages.fold import address_text
 from pipeline.stages.map import map_records

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from pipeline import open_opt_outs
 from pipeline.model import Column
-from pipeline.rejects import dialect
-from pipeline.reporting import REPORT
+from pipeline.reporting import open_opt_outs
+from pipeline.reporting.rejects import dialect
+from pipeline.reporting.reporting import REPORT
 from pipeline.stages.opt_outs import AT, SINCE
 
 if TYPE_CHECKING:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from pipeline import mapping_file, standing, suppression
-from pipeline.blaming import placing
+from pipeline import mapping_file, suppression
 from pipeline.carried_out import Run
-from pipeline.dispatching import dispatcher
+from pipeline.delivery import standing
+from pipeline.delivery.blaming import placing
+from pipeline.delivery.dispatching import dispatcher
 from pipeline.errors import Interrupted, RunFolderError
 from pipeline.hands.orders import Told
 from pipeline.meeting import met

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from datetime import datetime
 
-    from pipeline.sealing import Planned
+    from pipeline.planning.sealing import Planned
     from pipeline.suppression import ListFacts
     from pipeline.transport.sending import Attempt
 

@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING, Final
 
 import sqlalchemy as sa
 
-from pipeline import planning
 from pipeline.hands.crew import Crew
 from pipeline.hands.orders import PlanOrder
 from pipeline.hands.waiting import failure_of, note_slowed_hands, worked
 from pipeline.ledger import locks
+from pipeline.planning import deciding
 
 if TYPE_CHECKING:
     from pipeline.context import Context
     from pipeline.hands.orders import Hands
     from pipeline.ledger.ledger import Ledger
-    from pipeline.planning import Draft
-    from pipeline.sealing import Planned
+    from pipeline.planning.drafting import Draft
+    from pipeline.planning.sealing import Planned
     from pipeline.session import Session
 
 STAGE: Final = "plan"
@@ -27,12 +27,12 @@ STAGE: Final = "plan"
 def plan_shards(draft: Draft, context: Context, ledger: Ledger, session: Session) -> list[Planned]:
     """Plans every shard: by the hands that the context has, and by this process what they leave."""
     if context.hands is None or draft.shards == 1 or not ledger.is_shared:
-        return planning.plan_shards(draft, context, session)
+        return deciding.plan_shards(draft, context, session)
     found = _by_hands(draft, context, ledger, session, context.hands)
     if not found:
-        return planning.plan_shards(draft, context, session)
+        return deciding.plan_shards(draft, context, session)
     for shard in [shard for shard in range(draft.shards) if shard not in found]:
-        step = partial(planning.plan_shard, draft, shard, context, session)
+        step = partial(deciding.plan_shard, draft, shard, context, session)
         found[shard] = context.perform(f"plan shard {shard + 1} of {draft.shards}", step)
     return [found[shard] for shard in range(draft.shards)]
 

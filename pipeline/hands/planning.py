@@ -11,7 +11,8 @@ from pipeline.binding import bind
 from pipeline.errors import Interrupted, SettingsError
 from pipeline.hands.orders import Told
 from pipeline.meeting import met
-from pipeline.planning import Draft, plan_shard
+from pipeline.planning.deciding import plan_shard
+from pipeline.planning.drafting import Draft
 from pipeline.run_folder import RunFolder
 from pipeline.subject import Origin, copies
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 import sqlalchemy as sa
 
-from pipeline import lock, sending_order
+from pipeline import lock
+from pipeline.delivery import sending_order
 from pipeline.hands.crew import Crew
 from pipeline.hands.orders import Order
 from pipeline.hands.waiting import failure_of, note_slowed_hands, worked

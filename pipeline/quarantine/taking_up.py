@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from pipeline.context import Context
     from pipeline.ledger.ledger import Ledger
-    from pipeline.planning import Draft
+    from pipeline.planning.drafting import Draft
 
 
 def take_up(draft: Draft, exported: int, context: Context, ledger: Ledger) -> pl.DataFrame:

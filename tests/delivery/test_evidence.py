@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from pipeline.carried_out import Run
+from pipeline.delivery.recording import record
+from pipeline.delivery.standing import existing
 from pipeline.evidence import recording, telling
 from pipeline.evidence.chain import People
 from pipeline.evidence.proving import prove
 from pipeline.ledger.ledger import Ledger
-from pipeline.recording import record
-from pipeline.standing import existing
 from pipeline.subject import job_as_planned
 
 from .world import GROUPS, World, contact_of, contacts_of, key_of, row_of, rows_of

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pipeline import dividing, run
+from pipeline import run
 from pipeline.context import Request
 from pipeline.errors import RunFolderError
 from pipeline.explaining import explain
+from pipeline.planning import dividing
 from pipeline.run_folder import RunFolder
 from pipeline.stages import loads
 from tests.delivery.world import contacts_of, key_of, row_of, rows_of, stopped_before

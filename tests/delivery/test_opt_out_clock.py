@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pipeline.carried_out import Result
-    from pipeline.open_opt_outs import OpenOptOuts
+    from pipeline.reporting.open_opt_outs import OpenOptOuts
     from tests.delivery.commands import Commands
     from tests.delivery.world import World
 

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pipeline import dividing, memory
+from pipeline import memory
 from pipeline.errors import StorageError
 from pipeline.model import Outcome
+from pipeline.planning import dividing
 from pipeline.state import BUCKETS, State
 from tests.delivery.world import DATA_SET_ID, contacts_of, key_of, rows_of
 

@@ -19,11 +19,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 import httpx
 import pytest
 
-from pipeline import mapping_file, planning, run
+from pipeline import mapping_file, run
 from pipeline.context import Context, Request
 from pipeline.destinations.kept_audience import audience_from_json, audience_json
 from pipeline.errors import DestinationError, MappingErrors, Refused
 from pipeline.model import Column
+from pipeline.planning import deciding, drafting
 from pipeline.sandbox.server import Sandbox
 from pipeline.session import connect
 from pipeline.settings import Settings
@@ -209,9 +210,9 @@ class Stage:
         destination = destination_of(file, context.settings)
         with connect(destination, file.mapping.delivery, threading.Event(), QUICK) as session:
             subject = Bound(file, *bound(file, session))
-            draft = planning.draft(Request(file.path, self.export(rows)), subject, context)
-            planning.read(draft, context)
-            planning.plan_shard(draft, 0, context, session)
+            draft = drafting.draft(Request(file.path, self.export(rows)), subject, context)
+            drafting.read(draft, context)
+            deciding.plan_shard(draft, 0, context, session)
             yield session, subject, draft.folder.read_plan("items", 0)
 
 

@@ -10,8 +10,8 @@ from flows.artifact import key_of, markdown
 from pipeline.carried_out import Result
 from pipeline.errors import GuardTripped
 from pipeline.model import RunStatus
-from pipeline.samples import Sample
-from pipeline.summary import Requests, Rows, Summary
+from pipeline.reporting.samples import Sample
+from pipeline.reporting.summary import Requests, Rows, Summary
 
 SUMMARY = Summary(
     run_id="R-1",

@@ -9,7 +9,7 @@ from flows.request import Failure
 from pipeline.carried_out import Result
 from pipeline.errors import DestinationBusy, GuardTripped, Interrupted, MappingError, Unreachable
 from pipeline.model import RunStatus
-from pipeline.summary import Rows, Summary
+from pipeline.reporting.summary import Rows, Summary
 
 CLEAN = {"read": 2, "updated": 2}
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Final
 import pytest
 import sqlalchemy as sa
 
-from pipeline import lock, single_writer, standing
+from pipeline import lock, single_writer
+from pipeline.delivery import standing
 from pipeline.errors import DestinationBusy
 from pipeline.hands import doing
 from pipeline.hands.crew import Crew

@@ -8,8 +8,9 @@ import polars as pl
 import pytest
 import sqlalchemy as sa
 
-from pipeline import run, standing
+from pipeline import run
 from pipeline.context import Request
+from pipeline.delivery import standing
 from pipeline.evidence.proving import prove
 from pipeline.hands.orders import AnyOrder, Order, PlanOrder
 from pipeline.state import BUCKETS, State

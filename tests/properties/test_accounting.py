@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from pipeline.job import part_of
 from pipeline.model import RESTRICTIONS, Column, Outcome, Status
-from pipeline.summary import Tally
+from pipeline.reporting.summary import Tally
 from tests.jobs import NOW, records_of
 from tests.properties.chain import LIMITS, Person, Plan, World, shards_of, world_of
 from tests.properties.exports import PEOPLE, Past, Row, exports, jobs, pasts, people, state_of

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from pipeline.job import part_of
 from pipeline.model import Column
+from pipeline.reporting.summary import Tally
 from pipeline.state import SCHEMA, bucket_of
-from pipeline.summary import Tally
 from tests.jobs import NOW, records_of
 from tests.properties.addresses import site_job, site_of
 from tests.properties.exports import CONSENTS, STATUSES, TOLD_TIMES, Row, exports, policies

@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pipeline.model import RESTRICTIONS, Column, Reason
-from pipeline.summary import Tally
+from pipeline.reporting.summary import Tally
 from tests.destinations.ivvy.bench import STATUS, job_of
 from tests.jobs import records_of
 from tests.properties.families import account_of

@@ -40,7 +40,7 @@ class Reverting:
     items: pl.DataFrame
 
     def plan(self) -> Plan:
-        """As `pipeline.reverting` composes it."""
+        """As `pipeline.planning.reverting` composes it."""
         job = restoring(self.world.job)
         of = revert.Reverted("run-1", NOW, LATER)
         wanted = revert.wanted(self.items, {t.part: ALL_FIT for t in job.targets}, job, of)

@@ -13,18 +13,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.advice import ADVICE
 from pipeline.figures import duration, share
-from pipeline.guard_figure import GuardFigure
 from pipeline.masking import mask
 from pipeline.model import Column, Outcome, Reason, RunStatus
+from pipeline.planning.guard_figure import GuardFigure
+from pipeline.reporting.advice import ADVICE
+from pipeline.reporting.summary import ModifiedCount, Rows, Summary
 from pipeline.run_folder import Manifest
 from pipeline.stages.report import Causes, Material, render, view_of
 from pipeline.stages.report.changes import changes, kind_of
 from pipeline.stages.report.page import segments
 from pipeline.stages.report.traffic import MOST_BARS, MOST_SPANS, traffic_of
 from pipeline.stages.report.view import Judgement, Kind, OutcomeRow, View
-from pipeline.summary import ModifiedCount, Rows, Summary
 
 NOW = datetime(2026, 11, 22, 1, 30, tzinfo=UTC)
 PLANTED = ("ann@example.com", "+12125550101", "C-1024", "O'Neill Ann")

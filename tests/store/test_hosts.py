@@ -15,13 +15,13 @@ import sqlalchemy as sa
 
 from pipeline import explaining, run
 from pipeline.context import Request
+from pipeline.delivery.standing import existing
 from pipeline.errors import DestinationBusy, StorageError
 from pipeline.evidence.proving import prove
 from pipeline.evidence.telling import history
 from pipeline.ledger.ledger import opened
 from pipeline.model import RunStatus
 from pipeline.quarantine import operating
-from pipeline.standing import existing
 from pipeline.state import BUCKETS, State
 from pipeline.store import fetching
 from tests.delivery.world import contact_of, contacts_of, key_of, row_of, rows_of

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from pipeline.advice import ADVICE
 from pipeline.masking import mask
 from pipeline.model import UNDELIVERED, Column, Outcome, Reason
+from pipeline.reporting.advice import ADVICE
 from pipeline.stages.report.view import CauseRow, Example
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pipeline.summary import Summary
+    from pipeline.reporting.summary import Summary
 
 EXAMPLES: Final = 3
 PLACES: Final = 12

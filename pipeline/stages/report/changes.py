@@ -10,7 +10,7 @@ from pipeline.stages.report.view import Change, Example, Kind, TargetRow
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from pipeline.samples import Sample
+    from pipeline.reporting.samples import Sample
 
     Transitions = Mapping[str, Mapping[str, int]]
     """Target label -> `FROM->TO` -> contacts."""

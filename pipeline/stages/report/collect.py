@@ -32,10 +32,10 @@ from pipeline.stages.report.view import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from pipeline.guard_figure import GuardFigure
+    from pipeline.planning.guard_figure import GuardFigure
+    from pipeline.reporting.summary import Summary
     from pipeline.run_folder import Manifest
     from pipeline.stages.report.causes import Causes
-    from pipeline.summary import Summary
     from pipeline.suppression import ListFacts
 
 MEANINGS: Final = {

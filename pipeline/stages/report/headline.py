@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Final
 
-from pipeline.advice import command
 from pipeline.figures import counted
 from pipeline.ledger.canaries import CanaryState
 from pipeline.model import UNDELIVERED, Extent, RunStatus
+from pipeline.reporting.advice import command
 from pipeline.stages.guard import OF_THE_REST
 from pipeline.stages.report.view import Step
 
 if TYPE_CHECKING:
+    from pipeline.reporting.summary import Summary
     from pipeline.run_folder import Manifest
-    from pipeline.summary import Summary
 
 NAMES: Final = {"ivvy": "iVvy"}
 SHORT_HASH: Final = 12

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     import polars as pl
 
-    from pipeline.open_opt_outs import OpenOptOuts
+    from pipeline.reporting.open_opt_outs import OpenOptOuts
     from pipeline.stages.report.causes import Causes
     from pipeline.stages.report.view import Example
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from pipeline.forecast import Forecast
     from pipeline.model import Outcome, RunStatus
+    from pipeline.planning.forecast import Forecast
     from pipeline.stages.report.opt_out_clock import OptOutClock
 
 

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from types import TracebackType
 
+    from pipeline.planning.shard_limit import ShardLimit
     from pipeline.run_folder import RunFolder
-    from pipeline.shard_limit import ShardLimit
 
 GATHERED: Final = 400_000
 """Records that are read before they are divided: many small files would cost more than they hold."""

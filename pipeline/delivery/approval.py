@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from pipeline.advice import command
 from pipeline.errors import GuardTripped, RunFolderError
-from pipeline.guard_figure import said
 from pipeline.model import Extent
+from pipeline.planning.guard_figure import said
+from pipeline.reporting.advice import command
 from pipeline.stages.guard import OF_THE_REST
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pipeline.guard_figure import GuardFigure
+    from pipeline.planning.guard_figure import GuardFigure
     from pipeline.run_folder import Manifest, RunFolder
 
 SHORTEST_APPROVAL: Final = 12

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pipeline import arrival
 from pipeline.context import Context
 from pipeline.errors import ExportChanged, ExportError, Interrupted
+from pipeline.planning import arrival
 from pipeline.settings import Settings
 from tests.delivery.world import contacts_of, row_of, rows_of
 

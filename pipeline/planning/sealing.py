@@ -9,10 +9,10 @@ from operator import add
 from typing import TYPE_CHECKING
 
 from pipeline.destinations.foretelling import Foretold
-from pipeline.forecast import forecast
-from pipeline.guard_figure import GuardFigure
 from pipeline.model import RunStatus
-from pipeline.rejects import REJECT_COLUMNS
+from pipeline.planning.forecast import forecast
+from pipeline.planning.guard_figure import GuardFigure
+from pipeline.reporting.rejects import REJECT_COLUMNS
 from pipeline.run_folder import Manifest
 from pipeline.stages.guard import Figures, Judged, Past, judge
 from pipeline.store import publishing
@@ -20,7 +20,7 @@ from pipeline.store import publishing
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pipeline.planning import Draft
+    from pipeline.planning.drafting import Draft
     from pipeline.session import Session
 
 

@@ -9,7 +9,7 @@ import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.dispatching import loads_of
+from pipeline.delivery.dispatching import loads_of
 from pipeline.model import Column
 from pipeline.stages.deliver import Batch
 from tests.jobs import job_of

@@ -8,21 +8,22 @@ from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 
-from pipeline import memory, open_opt_outs, rejects
-from pipeline.advice import ADVICE
+from pipeline import memory
 from pipeline.ahead import in_order
-from pipeline.ended import SUMMARY, canary_figures, problem
 from pipeline.model import UNDELIVERED, BatchState, Column, Extent, Outcome, RunStatus
-from pipeline.outcome_files import OutcomeFiles, noted
 from pipeline.pacing.book import slowed_of
 from pipeline.quarantine.figures import quarantined
 from pipeline.quarantine.plan import retried_by
-from pipeline.samples import Samples
+from pipeline.reporting import open_opt_outs, rejects
+from pipeline.reporting.advice import ADVICE
+from pipeline.reporting.ended import SUMMARY, canary_figures, problem
+from pipeline.reporting.outcome_files import OutcomeFiles, noted
+from pipeline.reporting.samples import Samples
+from pipeline.reporting.summary import ModifiedCount, Requests, Summary, Tally, modified_count, planned_outcomes
 from pipeline.stages.batch import OPT_OUT_PHASE
 from pipeline.stages.outcomes import APPLIED, SHARD, settle, settle_items
 from pipeline.stages.report import Causes, Material, next_steps, render, view_of
 from pipeline.store import publishing
-from pipeline.summary import ModifiedCount, Requests, Summary, Tally, modified_count, planned_outcomes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from pipeline import relisting, sending_order
+from pipeline.delivery import relisting, sending_order
 from pipeline.job import row_key
 from pipeline.model import Column
 from pipeline.stages.deliver import Deliverer
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     import polars as pl
 
     from pipeline.carried_out import Run
+    from pipeline.delivery.sending_order import Budget
     from pipeline.destinations.interface import Limits
     from pipeline.ledger.rows import BatchKey, BatchRow, Settlement
-    from pipeline.sending_order import Budget
     from pipeline.session import Session
     from pipeline.stages.deliver import Batch, Load
 

@@ -8,7 +8,7 @@ import polars as pl
 
 from pipeline import mapping_file
 from pipeline.model import UNDELIVERED, Column, Outcome
-from pipeline.outcome_files import compact
+from pipeline.reporting.outcome_files import compact
 
 if TYPE_CHECKING:
     from pipeline.carried_out import Run

@@ -7,21 +7,24 @@ there before of statuses, not of attributes.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from pipeline import filling, mapping_file, planning, sealing, suppression
+from pipeline import mapping_file, suppression
 from pipeline.destinations.kept_audience import audience_json
 from pipeline.erasure.forgotten import Forgotten
 from pipeline.errors import RunFolderError, UsageError
 from pipeline.job import Words, row_key
 from pipeline.mapping.words import GROUP
 from pipeline.model import Column, Outcome, Reason, Status
-from pipeline.planning import Decided, Draft
+from pipeline.planning import filling, sealing
+from pipeline.planning.deciding import Decided, write_shard
+from pipeline.planning.drafting import Draft, source_of
+from pipeline.planning.past import Past
 from pipeline.run_folder import Manifest, RunFolder
 from pipeline.stages import records, revert, suppress
 from pipeline.stages.forgotten import withheld, without_rest
@@ -38,51 +41,15 @@ from pipeline.state import State, buckets_of_shard
 from pipeline.subject import Origin, Subject, job_as_planned, restoring
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from pipeline.context import Context
     from pipeline.job import Job
     from pipeline.ledger.ledger import Ledger
-    from pipeline.ledger.rows import BatchKey, BatchRow
-    from pipeline.sealing import Planned
+    from pipeline.planning.sealing import Planned
     from pipeline.session import Session
 
 GUARD: Final = "reverted_opt_outs"
-
-
-@dataclass(frozen=True, slots=True)
-class Past:
-    """A run that is finished, as it was carried out."""
-
-    folder: RunFolder
-    manifest: Manifest
-    batches: Mapping[BatchKey, BatchRow]
-    settled_at: datetime
-
-    def applied(self, shard: int) -> pl.DataFrame:
-        """The items of a shard that the destination confirmed."""
-        items = self.folder.read_plan("items", shard, without=[Column.WIRE])
-        settled = settle_items(items, self.batches, shard).filter(pl.col(Column.OUTCOME).is_in(APPLIED))
-        key = [Column.RECORD, *([Column.CHANNEL] if Column.CHANNEL in items.columns else [])]
-        return items.join(settled.select(key), on=key, how="semi")
-
-
-def past(folder: RunFolder, manifest: Manifest, ledger: Ledger) -> Past:
-    """Raises UsageError for a run that has sent nothing, or of which something may have arrived unseen."""
-    run_id = folder.run_id
-    batches = ledger.batches(run_id)
-    if not batches:
-        raise UsageError(f"run {run_id} has sent nothing, so there is nothing to revert")
-    unsettled = sum(not row.clear for row in batches.values())
-    if unsettled:
-        raise UsageError(
-            f"run {run_id} is not finished: of {unsettled:,} of its batches nobody knows yet what came of them; "
-            f"`consent-sync resume {run_id}` settles them, then revert it"
-        )
-    ends = [r["at"] + timedelta(seconds=r["seconds"]) for r in ledger.requests(run_id) if r["batch"] is not None]
-    if not ends:
-        raise UsageError(f"run {run_id} has sent nothing, so there is nothing to revert")
-    return Past(folder, manifest, batches, max(ends))
 
 
 def plan(of: Past, subject: Subject, context: Context, ledger: Ledger, session: Session) -> tuple[RunFolder, Manifest]:
@@ -166,7 +133,7 @@ def _plan_shard(
         decided = gather(decided, people_of(people))
     draft.folder.write_parquet(draft.folder.plan_file("opt_outs", shard), resolved.opt_outs)
     whole = decided.sort(Column.RECORD)
-    planned = planning.write_shard(draft, shard, whole, Decided(resolved, wanted, shown), session)
+    planned = write_shard(draft, shard, whole, Decided(resolved, wanted, shown), session)
     return planned, revert.lifted(resolved.changes, wanted, job)
 
 
@@ -184,7 +151,7 @@ def _known(of: Past, shard: int, people: pl.DataFrame, applied: pl.DataFrame, jo
         except RunFolderError:
             return
         manifest = folder.manifest()
-    source = planning.source_of(folder, shard, mapping_file.load(folder.path / "mapping.yaml"))
+    source = source_of(folder, shard, mapping_file.load(folder.path / "mapping.yaml"))
     yield map_records(source, job, datetime.fromisoformat(manifest.planned_at))
 
 
@@ -253,7 +220,7 @@ def _forbidden(run: Past, context: Context) -> Sequence[pl.DataFrame]:
     job = job_as_planned(run.folder)
     frames = []
     for shard in range(run.manifest.shards):
-        source = planning.source_of(run.folder, shard, mapping_file.load(run.folder.path / "mapping.yaml"))
+        source = source_of(run.folder, shard, mapping_file.load(run.folder.path / "mapping.yaml"))
         said = intents(source, job, context.clock())
         frames += [revert.forbidden(frame, job) for frame in (said.folded.identities, said.witnesses)]
     return frames

@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.ledger.rows import BatchRow
 from pipeline.model import Column, Outcome, RunStatus
-from pipeline.summary import (
+from pipeline.reporting.summary import (
     ModifiedCount,
     Rows,
     Summary,

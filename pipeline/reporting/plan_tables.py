@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from pipeline.forecast import Forecast
-    from pipeline.samples import Resubscribed, Sample
-    from pipeline.summary import Summary
+    from pipeline.planning.forecast import Forecast
+    from pipeline.reporting.samples import Resubscribed, Sample
+    from pipeline.reporting.summary import Summary
 
 STEPS = ("consent", "from", "to", "contacts", "for example")
 RESUBSCRIPTIONS = ("re-subscription of", "contacts", "record", "was", "becomes", "new consent of", "source")

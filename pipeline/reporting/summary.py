@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any, Final
 import polars as pl
 from pydantic import BaseModel, ConfigDict, Field
 
-from pipeline.canary_figures import CanaryFigures
+from pipeline.delivery.canary_figures import CanaryFigures
 from pipeline.figures import counted, duration
-from pipeline.forecast import Forecast
-from pipeline.guard_figure import GuardFigure
 from pipeline.model import SEND, UNDELIVERED, Column, Operation, Outcome, RunStatus, Status
-from pipeline.open_opt_outs import OpenOptOuts
-from pipeline.problem import Problem
+from pipeline.planning.forecast import Forecast
+from pipeline.planning.guard_figure import GuardFigure
 from pipeline.quarantine.figures import Quarantined
-from pipeline.samples import Resubscriptions, Sample
+from pipeline.reporting.open_opt_outs import OpenOptOuts
+from pipeline.reporting.problem import Problem
+from pipeline.reporting.samples import Resubscriptions, Sample
 from pipeline.stages.precedence import forbids, is_opt_out
 
 if TYPE_CHECKING:

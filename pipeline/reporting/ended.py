@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Final
 
 from pydantic import ValidationError
 
-from pipeline.canary_figures import CanaryFigures
+from pipeline.delivery.canary_figures import CanaryFigures
 from pipeline.ledger.canaries import canary_of
 from pipeline.model import Extent, RunStatus
-from pipeline.problem import Before, Problem
+from pipeline.reporting.problem import Before, Problem
 
 if TYPE_CHECKING:
     from pipeline.carried_out import Run

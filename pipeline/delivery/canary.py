@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from pipeline import sending_order
-from pipeline.approval import approving
+from pipeline.delivery import sending_order
+from pipeline.delivery.approval import approving
+from pipeline.delivery.sending_order import Budget
 from pipeline.errors import CanaryDiffers, RunFolderError
 from pipeline.figures import counted
 from pipeline.job import row_key
@@ -17,7 +18,6 @@ from pipeline.ledger.canaries import Canary, CanaryState, canary_of
 from pipeline.masking import mask
 from pipeline.model import Column, Extent, Outcome, Reason
 from pipeline.pacing.turns import wait
-from pipeline.sending_order import Budget
 from pipeline.stages.differences import DIFFERENCE, differences
 from pipeline.stages.outcomes import APPLIED, SHARD, settle_items
 

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pipeline.context import Context
-    from pipeline.planning import Draft
-    from pipeline.sealing import Planned
+    from pipeline.planning.drafting import Draft
+    from pipeline.planning.sealing import Planned
     from pipeline.session import Session
 
 _SHARD: Final = "_shard"

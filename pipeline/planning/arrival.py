@@ -11,15 +11,15 @@ from contextlib import nullcontext, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from pipeline import planning
 from pipeline.errors import ExportChanged, ExportError, Interrupted
+from pipeline.planning import drafting
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from pipeline.context import Context, Request
     from pipeline.ledger.ledger import Ledger
-    from pipeline.planning import Draft
+    from pipeline.planning.drafting import Draft
     from pipeline.subject import Subject
 
 STEP_SECONDS: Final = 0.5
@@ -68,8 +68,8 @@ def read(request: Request, subject: Subject, context: Context, ledger: Ledger) -
     for left in reversed(range(READINGS)):
         awaited(request.export, context)
         with suppress(ExportChanged) if left else nullcontext():
-            draft = context.perform("open the export", lambda: planning.draft(request, subject, context, ledger.knows))
-            exported = context.perform("read", partial(planning.read, draft, context))
+            draft = context.perform("open the export", lambda: drafting.draft(request, subject, context, ledger.knows))
+            exported = context.perform("read", partial(drafting.read, draft, context))
             break
     return draft, exported
 

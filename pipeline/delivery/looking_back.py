@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pipeline import delivering, recording, reporting
 from pipeline.carried_out import Result
+from pipeline.delivery import delivering, recording
 from pipeline.model import RunStatus
+from pipeline.reporting import reporting
 
 if TYPE_CHECKING:
     from pipeline.carried_out import Run

@@ -11,15 +11,17 @@ from typing import TYPE_CHECKING, Final
 import sqlalchemy as sa
 from pydantic import ValidationError
 
-from pipeline import arrival, standing, suppression
+from pipeline import suppression
 from pipeline.carried_out import Result
+from pipeline.delivery import standing
 from pipeline.errors import RunFolderError
 from pipeline.evidence.pseudonym import key_of, path_of
 from pipeline.ledger import sequence
 from pipeline.ledger.tables import METADATA, RUNS
 from pipeline.model import RunStatus
+from pipeline.planning import arrival
 from pipeline.quarantine import entries
-from pipeline.summary import ModifiedCount, Requests, Summary
+from pipeline.reporting.summary import ModifiedCount, Requests, Summary
 
 if TYPE_CHECKING:
     from pipeline.carried_out import Run

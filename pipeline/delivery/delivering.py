@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pipeline import canary, mapping_file, relisting, sending_order
-from pipeline.blaming import placing
-from pipeline.dispatching import dispatcher, loads_of
+from pipeline import mapping_file
+from pipeline.delivery import canary, relisting, sending_order
+from pipeline.delivery.blaming import placing
+from pipeline.delivery.dispatching import dispatcher, loads_of
 from pipeline.errors import GuardTripped, Refused
 from pipeline.hands import spreading
 from pipeline.model import Reason, RunStatus

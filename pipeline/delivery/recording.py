@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from pipeline import canary, single_writer
+from pipeline import single_writer
+from pipeline.delivery import canary
 from pipeline.evidence.recording import Recorder
 from pipeline.model import Column, Reason
 from pipeline.quarantine import recording as quarantining

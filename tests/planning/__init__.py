@@ -1,0 +1,1 @@
+"""Reading an export in, and deciding its records."""

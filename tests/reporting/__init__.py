@@ -1,0 +1,1 @@
+"""Outcomes, rejects and summaries."""
