@@ -11,6 +11,7 @@ import pytest
 
 from pipeline.errors import DestinationBusy, GuardTripped, MappingErrors, RunFolderError
 from pipeline.model import Outcome
+from pipeline.stages.deliver import AHEAD
 from tests.delivery.world import DATA_SET, contacts_of, key_of, row_of, rows_of
 
 if TYPE_CHECKING:
@@ -197,24 +198,25 @@ def test_an_empty_or_tiny_export_is_no_error_of_the_program(world: World, count:
 
 def test_a_run_that_is_asked_to_stop_before_it_sends_says_so(world: World) -> None:
     """A stop in the middle of delivering leaves the rest unsent, and `resume` sends exactly the rest."""
-    world.seed(contacts_of(40))
+    count = 2 * AHEAD + 10  # more than are begun in two turns
+    world.seed(contacts_of(count))
     stop = threading.Event()
 
     def progress(stage: str, done: int, total: int | None) -> None:
         if stage == "deliver" and done >= 3:
             stop.set()
 
-    result = world.sync(world.mapping(batch_size=2), world.export(rows_of(40)), stop=stop, progress=progress)
+    result = world.sync(world.mapping(batch_size=1), world.export(rows_of(count)), stop=stop, progress=progress)
     assert (result.exit_code, result.summary.status) == (5, "interrupted")
     assert f"consent-sync resume {result.summary.run_id}" in str(result.error)
     outcomes = world.outcomes(result)
     sent = set(world.applied())
     assert {key for key, row in outcomes.items() if row["outcome"] == "updated"} == sent
     assert {row["reason"] for key, row in outcomes.items() if key not in sent} == {"not_sent"}
-    assert len(sent) < 40
+    assert len(sent) < count
     again = world.resume(result.summary.run_id)
-    assert (again.exit_code, again.summary.rows.updated) == (0, 40)
-    assert world.applied() == dict.fromkeys(map(key_of, range(1, 41)), 1)
+    assert (again.exit_code, again.summary.rows.updated) == (0, count)
+    assert world.applied() == dict.fromkeys(map(key_of, range(1, count + 1)), 1)
 
 
 def test_two_runs_of_one_destination_exclude_each_other(world: World) -> None:
