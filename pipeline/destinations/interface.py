@@ -217,8 +217,11 @@ class Destination(Protocol):
         """What delivering the batches takes, and reading back the batches of `looked_at`, a part of `items`."""
         ...
 
-    def deliver(self, job: Job, items: pl.DataFrame, send: Send) -> Delivery:
-        """Sends items of one operation; settles refusals to the row; leaves what is unclear to be read back."""
+    def deliver(self, job: Job, items: pl.DataFrame, send: Send, body: bytes | None = None) -> Delivery:
+        """Sends items of one operation; settles refusals to the row; leaves what is unclear to be read back.
+
+        `body`: their wire JSON with commas between, where it was joined already.
+        """
         ...
 
     def ended(self, work: str, send: Send) -> bool:

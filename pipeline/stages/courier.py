@@ -49,9 +49,18 @@ class Courier:
     exceptional: dict[int, Exceptional] = field(default_factory=dict)
     in_part: set[int] = field(default_factory=set)
     """Records of which a part has arrived."""
+    whole: pl.DataFrame | None = None
+    body: bytes | None = None
+    """What is sent of the batch as long as it is whole."""
 
-    def settle(self, items: pl.DataFrame, *, begun: bool, barred: Sequence[int] = ()) -> Delivery:
-        """Every item ends confirmed, or exceptional with an outcome. Nothing is sent of those `barred`."""
+    def settle(
+        self, items: pl.DataFrame, *, begun: bool, barred: Sequence[int] = (), body: bytes | None = None
+    ) -> Delivery:
+        """Every item ends confirmed, or exceptional with an outcome. Nothing is sent of those `barred`.
+
+        `body`: the wire JSON of all items, joined.
+        """
+        self.whole, self.body = items, body
         unclear: dict[int, Reason] = {}
         if begun and not self._ended():
             return self._still_at_work(items)
@@ -108,7 +117,7 @@ class Courier:
         """Delivers once and reads back what is unclear; returns what may be sent again, and why it was unclear."""
         delivery, sent = Delivery(), 0
         for part in self.governor.parts(items):
-            came = self.destination.deliver(self.job, part, self.send)
+            came = self.destination.deliver(self.job, part, self.send, self.body if part is self.whole else None)
             delivery, sent = delivery + came, sent + part.height
             if self.governor.rows == 1 and [e.reason for e in came.exceptional] == [Reason.NOT_CONFIRMED]:
                 break  # not even the smallest request is answered: the others wait for the next round

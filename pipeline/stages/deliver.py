@@ -56,6 +56,8 @@ class Batch:
     """Records with a permission for an address that a suppression list has by now."""
     works: tuple[str, ...] = ()
     """Names of work that the destination has begun for it."""
+    body: bytes | None = None
+    """The items' wire JSON, joined; None: whoever sends them joins it."""
     is_rest: bool = False
     """What a canary held back of a batch: the ledger has the batch settled, and these as not sent."""
 
@@ -173,10 +175,11 @@ class Deliverer:
             works=works,
             sends=self.sends,
         )
-        items = load[0].items if len(load) == 1 else pl.concat([batch.items for batch in load])
+        alone = load[0] if len(load) == 1 else None
+        items = alone.items if alone else pl.concat([batch.items for batch in load])
         barred = [record for batch in load for record in batch.barred]
         try:
-            delivery = courier.settle(items, begun=load[0].begun, barred=barred)
+            delivery = courier.settle(items, begun=load[0].begun, barred=barred, body=alone.body if alone else None)
         except ConsentSyncError as error:
             self._ending.set()
             return Trip(load, log, error=error)

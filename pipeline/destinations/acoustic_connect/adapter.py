@@ -18,6 +18,7 @@ from pipeline.destinations.acoustic_connect.isolate import Isolation
 from pipeline.destinations.acoustic_connect.options import Options
 from pipeline.destinations.acoustic_connect.refusals import HALTS, TRANSIENT, blamed
 from pipeline.destinations.answers import Shape, by_status, required, shaped
+from pipeline.destinations.bodies import joined
 from pipeline.destinations.interface import Audience, Delivery, Kind, Limits, Reply, Send, Verdict
 from pipeline.destinations.suspicion import Suspicion
 from pipeline.errors import Refused
@@ -117,11 +118,16 @@ class AcousticConnect:
         looks = foretelling.pages(looked_at, self.options.read_page_size)
         return foretelling.Foretold({name: count for name, count in kinds.items() if count}, looks=looks)
 
-    def deliver(self, job: Job, items: pl.DataFrame, send: Send) -> Delivery:
+    def deliver(self, job: Job, items: pl.DataFrame, send: Send, body: bytes | None = None) -> Delivery:
         """Sends items in one mutation and settles a refusal to the row. Creating is not repeatable (AC-08)."""
         creates = items.item(0, Column.OPERATION) == Operation.CREATE
+
+        def mutate(rows: pl.DataFrame) -> Reply:
+            whole = body if rows is items else None
+            return send(self._mutation(whole or joined(rows), creates=creates), repeatable=not creates)
+
         isolation = Isolation(
-            mutate=lambda rows: send(self._mutation(rows, creates=creates), repeatable=not creates),
+            mutate=mutate,
             reported=_created if creates else _modified,
             present=lambda rows: self._present(job, rows, send),
             repeatable=not creates,
@@ -203,13 +209,12 @@ class AcousticConnect:
         content = json.dumps({"query": document, "variables": variables}, ensure_ascii=False).encode()
         return httpx.Request("POST", self.url, headers=self.headers, content=content)
 
-    def _mutation(self, rows: pl.DataFrame, *, creates: bool) -> httpx.Request:
+    def _mutation(self, body: bytes, *, creates: bool) -> httpx.Request:
         documents = wire.CREATE if creates else wire.UPDATE
         query = json.dumps(documents[self.options.api_generation])
         audience = json.dumps(self.options.data_set_id)
         named = f'"dataSetId":{audience},' if self.options.api_generation == "dataset" else ""
-        body = ",".join(rows.get_column(Column.WIRE).to_list())
-        content = f'{{"query":{query},"variables":{{{named}"rows":[{body}]}}}}'.encode()
+        content = b'{"query":%b,"variables":{%b"rows":[%b]}}' % (query.encode(), named.encode(), body)
         return httpx.Request("POST", self.url, headers=self.headers, content=content)
 
     def _present(self, job: Job, rows: pl.DataFrame, send: Send) -> set[str]:

@@ -83,7 +83,7 @@ class Ivvy:
         """The calls of each item, as they travel together."""
         return foretell(items, looked_at, self.options)
 
-    def deliver(self, job: Job, items: pl.DataFrame, send: Send) -> Delivery:  # noqa: ARG002 - the interface has it
+    def deliver(self, job: Job, items: pl.DataFrame, send: Send, body: bytes | None = None) -> Delivery:  # noqa: ARG002 - see there
         """Carries out items, each by its own calls; together they travel as batches."""
         creates = items.item(0, Column.OPERATION) == Operation.CREATE
         return Writing(self._calls(send), creates, self.suspicion).deliver(items)

@@ -10,6 +10,7 @@ import polars as pl
 
 from pipeline.destinations import foretelling
 from pipeline.destinations.answers import by_status, required, shaped
+from pipeline.destinations.bodies import joined
 from pipeline.destinations.interface import Audience, Delivery, Field, Kind, Limits, Send, Verdict
 from pipeline.destinations.suspicion import Suspicion
 from pipeline.destinations.wix import encode, update, wire
@@ -81,7 +82,7 @@ class Wix:
         looks = foretelling.pages(looked_at, wire.PAGE)
         return foretelling.Foretold({name: count for name, count in kinds.items() if count}, looks=looks)
 
-    def deliver(self, job: Job, items: pl.DataFrame, send: Send) -> Delivery:
+    def deliver(self, job: Job, items: pl.DataFrame, send: Send, body: bytes | None = None) -> Delivery:  # noqa: ARG002 - see there
         """Known consents one by one where their revision must guard them, all others in one call."""
         one_by_one = self._guarded(job)
         delivery = Bulk(lambda rows: self._bulk(job, rows, send), self.suspicion).deliver(items.filter(~one_by_one))
@@ -153,9 +154,9 @@ class Wix:
     def _bulk(self, job: Job, rows: pl.DataFrame, send: Send) -> Any:
         opts_out = [pl.col(t.part) == Status.OPT_OUT for t in job.targets]
         repeatable = rows.select(pl.any_horizontal(*opts_out, pl.lit(value=False)).fill_null(value=False).all()).item()
-        body = ",".join(rows.get_column(Column.WIRE).to_list())
+        content = b'{"info":[%b]}' % joined(rows)
         # A permission that may have arrived is not sent again unseen: the person may have withdrawn it since.
-        return send(self._request("POST", wire.BULK_UPSERT, f'{{"info":[{body}]}}'.encode()), repeatable=repeatable)
+        return send(self._request("POST", wire.BULK_UPSERT, content), repeatable=repeatable)
 
     def _update(self, record: int, sent: dict[str, Any], handle: dict[str, str], send: Send) -> Delivery:
         request = self._request("PATCH", f"{wire.CONSENTS}/{handle['id']}", update.body_of(sent, handle))
