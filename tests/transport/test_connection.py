@@ -6,11 +6,12 @@ import gzip
 import socket
 import ssl
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import httpx
 import pytest
+import trustme
 
 from pipeline.transport.connection import Connection
 from pipeline.transport.incoming import Incoming
@@ -24,26 +25,34 @@ OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 class Peer:
     """Serves one script per accepted connection: for each request the bytes to answer; None ends the connection."""
 
-    def __init__(self, scripts: Sequence[Sequence[bytes | None]]) -> None:
-        self.scripts = scripts
+    def __init__(self, scripts: Sequence[Sequence[bytes | None]], tls: ssl.SSLContext | None = None) -> None:
+        self.scripts, self.tls = scripts, tls
         self.heard: list[list[bytes]] = []
         self.listening = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self.listening.getsockname()[1]}/path?q=1"
+        scheme = "https" if tls else "http"
+        self.url = f"{scheme}://127.0.0.1:{self.listening.getsockname()[1]}/path?q=1"
 
     def serve(self) -> None:
         """Plays the scripts to their end."""
         for script in self.scripts:
-            link, _ = self.listening.accept()
-            with link:
-                heard: list[bytes] = []
-                self.heard.append(heard)
-                for answer in script:
-                    if answer is None:
-                        break
-                    heard.append(_request(link))
-                    if not heard[-1]:
-                        break
-                    link.sendall(answer)
+            plain, _ = self.listening.accept()
+            heard: list[bytes] = []
+            self.heard.append(heard)
+            # A caller who does not trust the certificate hangs up.
+            with plain, suppress(ssl.SSLError, ConnectionError), self._greeted(plain) as link:
+                self._play(script, link, heard)
+
+    def _greeted(self, link: socket.socket) -> socket.socket:
+        return self.tls.wrap_socket(link, server_side=True) if self.tls else link
+
+    def _play(self, script: Sequence[bytes | None], link: socket.socket, heard: list[bytes]) -> None:
+        for answer in script:
+            if answer is None:
+                break
+            heard.append(_request(link))
+            if not heard[-1]:
+                break
+            link.sendall(answer)
 
 
 def _request(link: socket.socket) -> bytes:
@@ -59,9 +68,9 @@ def _request(link: socket.socket) -> bytes:
 
 
 @contextmanager
-def peer(*scripts: Sequence[bytes | None]) -> Iterator[Peer]:
+def peer(*scripts: Sequence[bytes | None], tls: ssl.SSLContext | None = None) -> Iterator[Peer]:
     """A peer that has played all of its scripts when the block ends."""
-    made = Peer(scripts)
+    made = Peer(scripts, tls)
     thread = threading.Thread(target=made.serve)
     thread.start()
     try:
@@ -73,9 +82,9 @@ def peer(*scripts: Sequence[bytes | None]) -> Iterator[Peer]:
 
 
 @contextmanager
-def connection(seconds: float = 5) -> Iterator[Connection]:
+def connection(seconds: float = 5, tls: ssl.SSLContext | None = None) -> Iterator[Connection]:
     """A connection that is closed afterwards."""
-    made = Connection(seconds, ssl.create_default_context())
+    made = Connection(seconds, tls or ssl.create_default_context())
     try:
         yield made
     finally:
@@ -195,6 +204,50 @@ def test_an_answer_may_come_byte_by_byte() -> None:
         found = (incoming.status, incoming.headers, b"".join(incoming.pieces))
         assert found == (200, [(b"content-length", b"2")], b"ok")
         assert (incoming.is_whole, incoming.may_go_on) == (True, True)
+
+
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    """Who signs certificates."""
+    return trustme.CA()
+
+
+@pytest.fixture(scope="module")
+def server_side(authority: trustme.CA) -> ssl.SSLContext:
+    """A server with a certificate of the authority."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    return context
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_tls_keeps_its_socket_and_notices_its_end(
+    authority: trustme.CA, server_side: ssl.SSLContext, version: ssl.TLSVersion
+) -> None:
+    """What TLS says by itself, as a ticket for a later session, is no reason to connect anew; its end is."""
+    mine_trusts = ssl.create_default_context()
+    mine_trusts.minimum_version = mine_trusts.maximum_version = version
+    authority.configure_trust(mine_trusts)
+    large = b"x" * 300_000
+    answer = b"HTTP/1.1 200 OK\r\ncontent-length: 300000\r\n\r\n" + large
+    with peer([OK, answer, None], [OK], tls=server_side) as other, connection(tls=mine_trusts) as mine:
+        assert mine.exchange(post(other.url)).text == "ok"
+        assert mine.exchange(post(other.url, large)).content == large
+        assert mine._socket is not None
+        assert mine._socket.recv(1) == b""  # the other side has closed it by now
+        assert mine.exchange(post(other.url)).text == "ok"
+        mine.close()
+    assert [len(heard) for heard in other.heard] == [2, 1]
+    assert other.heard[0][1].endswith(large)
+
+
+def test_a_certificate_that_nobody_vouches_for_ends_it_before_the_first_byte(server_side: ssl.SSLContext) -> None:
+    """Nothing of a request is sent to somebody else."""
+    with peer([OK], tls=server_side) as other, connection() as mine:
+        with pytest.raises(httpx.ConnectError, match="certificate"):
+            mine.exchange(post(other.url))
+        assert mine._socket is None
+    assert other.heard == [[]]
 
 
 def test_nobody_there_is_an_error_before_the_first_byte() -> None:
