@@ -21,7 +21,10 @@ from pipeline.stages.outcomes import settle_items
 from pipeline.store import fetching
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pipeline.carried_out import Run
+    from pipeline.ledger.rows import BatchKey, BatchRow
     from pipeline.run_folder import Manifest
 
 FILE: Final = "open_opt_outs.parquet"
@@ -55,13 +58,12 @@ class Clock:
     rows: pl.DataFrame
 
 
-def note(run: Run, *, planned: bool) -> Clock:
-    """What a run leaves open, kept in its folder for the runs that follow. `planned`: what it would leave open."""
-    batches = {} if planned else run.ledger.batches(run.folder.run_id)
+def note(run: Run, batches: Mapping[BatchKey, BatchRow] | None) -> Clock:
+    """What a run leaves open, kept in its folder for the runs that follow. `batches` None: what a plan would."""
 
     def still_open(shard: int) -> pl.DataFrame:
         said, settled = run.folder.read_plan("opt_outs", shard), None
-        if not planned:
+        if batches is not None:
             items = run.folder.read_plan("items", shard, pl.col(Column.PHASE).is_in(OPTING_OUT), [Column.WIRE])
             settled = settle_items(items, batches, shard)
         return opt_outs.still_open(said, settled, run.job)

@@ -85,20 +85,19 @@ def write(run: Run, status: RunStatus | None, error: ConsentSyncError | None = N
     `error`: what stopped it just now.
     """
     found = _gathering(run)
-    batches = run.ledger.batches(run.folder.run_id)
     exceptional, retried = [], retried_by(run.folder)
-    ended = partial(_ended, run.folder, batches, run.job, retried)
+    ended = partial(_ended, run.folder, found.batches, run.job, retried)
     with OutcomeFiles(run.folder, run.manifest.read, run.context.settings.memory_bytes) as files:
         for shard in in_order(ended, range(run.manifest.shards), memory.planners()):
             found.add(shard.outcomes, shard.effective, run.job)
-            found.samples.add(shard.effective if batches else shard.items)
+            found.samples.add(shard.effective if found.batches else shard.items)
             files.add(shard.shown)
             exceptional.append(noted(shard.shown, [*map(str, UNDELIVERED), Outcome.SUPERSEDED]))
         files.write(rejects.flat(pl.col("withheld")))
     rejects.write(run, pl.concat(exceptional).sort("record"))
     stopped = status in {RunStatus.STOPPED, RunStatus.INTERRUPTED}
     honest = status if stopped and status else found.tally.status()
-    return _finish(run, found, honest, modified_count(batches.values()), error)
+    return _finish(run, found, honest, modified_count(found.batches.values()), error)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +123,9 @@ def _ended(
 
 @dataclass(frozen=True, slots=True)
 class Gathering:
-    """What is added up shard by shard."""
+    """What is added up shard by shard, of a run with such batches in the ledger."""
 
+    batches: Mapping[BatchKey, BatchRow]
     tally: Tally
     causes: Causes
     samples: Samples
@@ -139,6 +139,7 @@ class Gathering:
 def _gathering(run: Run) -> Gathering:
     shown = run.context.show_addresses
     return Gathering(
+        run.ledger.batches(run.folder.run_id),
         Tally(run.manifest.read),
         Causes(run.job.labels, show_addresses=shown),
         Samples(run.job, show_addresses=shown),
@@ -153,10 +154,10 @@ def _finish(
     error: ConsentSyncError | None = None,
 ) -> Summary:
     """Writes summary and report, and the status where others look for it."""
-    tally, batches = found.tally, run.ledger.batches(run.folder.run_id)
+    tally, batches = found.tally, found.batches
     nothing_sent = not batches and status in {RunStatus.PLANNED, RunStatus.STOPPED}
     requests = run.ledger.requests(run.folder.run_id)
-    waiting = open_opt_outs.note(run, planned=status is RunStatus.PLANNED)
+    waiting = open_opt_outs.note(run, None if status is RunStatus.PLANNED else batches)
     summary = Summary(
         run_id=run.folder.run_id,
         destination=run.manifest.destination,
