@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from pipeline.destinations.bodies import joined_by_batch
+from pipeline.destinations.bodies import batches_of
 from pipeline.destinations.interface import Delivery, Exceptional
 from pipeline.ledger import begun
 from pipeline.model import BatchState, Column, Extent, Outcome, Reason
@@ -50,17 +50,15 @@ def batches(
         if budget is not None and not budget.left:
             return
         items = run.folder.read_plan("items", shard, pl.col(Column.PHASE) == phase)
-        bodies, start = joined_by_batch(items), 0
-        for place, (number, height) in enumerate(
-            items.select(pl.col(Column.BATCH).rle()).unnest(Column.BATCH).select("value", "len").rows()
-        ):
-            key, rows = (shard, int(number)), items.slice(start, height)
+        start = 0
+        for number, height, body in batches_of(items):
+            key, rows = (shard, number), items.slice(start, height)
             start += height
             most = height if budget is None else budget.take(height)
             batch = _to_do(key, rows, done.get(key), most if budget is not None else None)
             if batch is not None:
-                body = bodies[place] if batch.items is rows else None
-                yield replace(batch, works=works.get(key, ()) if batch.begun else (), body=body)
+                whole = body if batch.items is rows else None
+                yield replace(batch, works=works.get(key, ()) if batch.begun else (), body=whole)
 
 
 def open_shards(run: Run, phase: int) -> list[int]:

@@ -1,4 +1,4 @@
-"""The plan of a run: what would be sent, for each record why, and what it would change. Nothing is written elsewhere.
+"""The plan of a run: what would be sent, for each record why, and what it would change. Destinations are only read.
 
 arrival       waits for an export that still grows
 drafting      compares the export with the mapping, and reads it into shards

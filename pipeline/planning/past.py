@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
+class Finished:
     """A run that is finished, as it was carried out."""
 
     folder: RunFolder
@@ -37,7 +37,7 @@ class Past:
         return items.join(settled.select(key), on=key, how="semi")
 
 
-def finished(folder: RunFolder, manifest: Manifest, ledger: Ledger) -> Past:
+def finished(folder: RunFolder, manifest: Manifest, ledger: Ledger) -> Finished:
     """Raises UsageError for a run that has sent nothing, or of which something may have arrived unseen."""
     run_id = folder.run_id
     batches = ledger.batches(run_id)
@@ -52,4 +52,4 @@ def finished(folder: RunFolder, manifest: Manifest, ledger: Ledger) -> Past:
     ends = [r["at"] + timedelta(seconds=r["seconds"]) for r in ledger.requests(run_id) if r["batch"] is not None]
     if not ends:
         raise UsageError(f"run {run_id} has sent nothing, so there is nothing to revert")
-    return Past(folder, manifest, batches, max(ends))
+    return Finished(folder, manifest, batches, max(ends))

@@ -24,7 +24,7 @@ from pipeline.model import Column, Outcome, Reason, Status
 from pipeline.planning import filling, sealing
 from pipeline.planning.deciding import Decided, write_shard
 from pipeline.planning.drafting import Draft, source_of
-from pipeline.planning.past import Past
+from pipeline.planning.past import Finished
 from pipeline.run_folder import Manifest, RunFolder
 from pipeline.stages import records, revert, suppress
 from pipeline.stages.forgotten import withheld, without_rest
@@ -52,7 +52,9 @@ if TYPE_CHECKING:
 GUARD: Final = "reverted_opt_outs"
 
 
-def plan(of: Past, subject: Subject, context: Context, ledger: Ledger, session: Session) -> tuple[RunFolder, Manifest]:
+def plan(
+    of: Finished, subject: Subject, context: Context, ledger: Ledger, session: Session
+) -> tuple[RunFolder, Manifest]:
     """The plan of the revert in a run folder of its own. Only reads from the destination."""
     perform = context.perform
     draft = perform("open the run", lambda: _draft(of, subject, context, ledger))
@@ -73,7 +75,7 @@ def plan(of: Past, subject: Subject, context: Context, ledger: Ledger, session: 
     return draft.folder, manifest
 
 
-def _draft(of: Past, subject: Subject, context: Context, ledger: Ledger) -> Draft:
+def _draft(of: Finished, subject: Subject, context: Context, ledger: Ledger) -> Draft:
     """Opens the run folder. Raises RunFolderError where the mapping's targets mean something else by now."""
     if [t.key for t in subject.job.targets] != [t.key for t in job_as_planned(of.folder).targets]:
         raise RunFolderError(
@@ -105,7 +107,7 @@ def _columns(job: Job) -> dict[str, pl.Expr]:
 
 
 def _plan_shard(
-    of: Past, draft: Draft, shard: int, since: Since, context: Context, session: Session
+    of: Finished, draft: Draft, shard: int, since: Since, context: Context, session: Session
 ) -> tuple[Planned, int]:
     """The numbers of a shard, and how many opt-outs it ends."""
     job, applied = draft.job, of.applied(shard)
@@ -137,7 +139,7 @@ def _plan_shard(
     return planned, revert.lifted(resolved.changes, wanted, job)
 
 
-def _known(of: Past, shard: int, people: pl.DataFrame, applied: pl.DataFrame, job: Job) -> Iterator[pl.DataFrame]:
+def _known(of: Finished, shard: int, people: pl.DataFrame, applied: pl.DataFrame, job: Job) -> Iterator[pl.DataFrame]:
     """Identities and addresses of a shard's records: as they were sent, and as the export has them all.
 
     A revert of a revert finds them in the run that read the export; where that is gone, what was sent has to do.
@@ -173,10 +175,10 @@ def _fitting(draft: Draft, session: Session) -> dict[str, frozenset[str]]:
     }
 
 
-def _since(of: Past, job: Job, context: Context, ledger: Ledger) -> Since:
+def _since(of: Finished, job: Job, context: Context, ledger: Ledger) -> Since:
     """What later runs told, and what the last export of each mapping says, of the same destination and account."""
     told: list[pl.DataFrame] = []
-    last: dict[str, Past] = {}
+    last: dict[str, Finished] = {}
     for run in _later(of, context, ledger):
         told += [_told(run, shard, job) for shard in range(run.manifest.shards)]
         if run.manifest.reverts is None:
@@ -185,7 +187,7 @@ def _since(of: Past, job: Job, context: Context, ledger: Ledger) -> Since:
     return Since(revert.merged(told), revert.merged(said))
 
 
-def _later(of: Past, context: Context, ledger: Ledger) -> Iterator[Past]:
+def _later(of: Finished, context: Context, ledger: Ledger) -> Iterator[Finished]:
     """Later runs in the order of time. Raises RunFolderError where nobody can say what one of them told."""
     mine = [
         run
@@ -197,7 +199,7 @@ def _later(of: Past, context: Context, ledger: Ledger) -> Iterator[Past]:
         batches = ledger.batches(run["run_id"])
         try:
             folder = RunFolder.open(context.home, run["run_id"])
-            yield Past(folder, folder.manifest(), batches, of.settled_at)
+            yield Finished(folder, folder.manifest(), batches, of.settled_at)
         except RunFolderError as error:
             if batches:
                 raise RunFolderError(
@@ -206,7 +208,7 @@ def _later(of: Past, context: Context, ledger: Ledger) -> Iterator[Past]:
                 ) from error
 
 
-def _told(run: Past, shard: int, job: Job) -> pl.DataFrame:
+def _told(run: Finished, shard: int, job: Job) -> pl.DataFrame:
     """What a run told of a shard's contacts, or may have told."""
     items = run.folder.read_plan("items", shard, without=[Column.WIRE])
     settled = settle_items(items, run.batches, shard)
@@ -216,7 +218,7 @@ def _told(run: Past, shard: int, job: Job) -> pl.DataFrame:
     return rows.select(Column.IDENTITY, *(t.part for t in job.targets if t.part in rows.columns))
 
 
-def _forbidden(run: Past, context: Context) -> Sequence[pl.DataFrame]:
+def _forbidden(run: Finished, context: Context) -> Sequence[pl.DataFrame]:
     job = job_as_planned(run.folder)
     frames = []
     for shard in range(run.manifest.shards):

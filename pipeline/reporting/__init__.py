@@ -1,4 +1,4 @@
-"""What a run came to, told from its plan and the ledger alone.
+"""What a run came to, or would come to, told to people and machines.
 
 reporting      outcomes, rejects, summary and report
 outcome_files  outcomes by record, though they come shard by shard

@@ -10,6 +10,7 @@ import re
 import select
 import socket
 import time
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 import httptools
@@ -24,11 +25,12 @@ if TYPE_CHECKING:
 
 PIECE_BYTES: Final = 65_536
 _PORTS: Final = {"http": 80, "https": 443}
-_TOKEN: Final = rb"[-!#$%&'*+.^_`|~0-9A-Za-z]+"
-_HEAD: Final = re.compile(
-    rb"%b [!-~]+ HTTP/1\.1\r\n(?:%b: (?:[!-~\x80-\xff](?:[\t -~\x80-\xff]*[!-~\x80-\xff])?)?\r\n)*" % (_TOKEN, _TOKEN)
-)
-"""A request's head (RFC 9112) without its last line."""
+_TOKEN: Final = re.compile(rb"[-!#$%&'*+.^_`|~0-9A-Za-z]+")
+_TARGET: Final = re.compile(rb"[!-~]+")
+_VALUE: Final = re.compile(rb"(?:[!-~\x80-\xff](?:[\t -~\x80-\xff]*[!-~\x80-\xff])?)?")
+"""What a request's head is made of (RFC 9110)."""
+NOT_SPOKEN: Final = frozenset({b"transfer-encoding", b"expect", b"upgrade", b"te", b"trailer"})
+"""Headers that announce what this connection does not do."""
 _FAILED: Final = {
     "connect": (httpx.ConnectError, httpx.ConnectTimeout),
     "write": (httpx.WriteError, httpx.WriteTimeout),
@@ -77,6 +79,7 @@ class Connection:
         """The next request opens another socket."""
         if self._socket is not None:
             self._socket.close()
+        self._incoming.end()
         self._socket, self._incoming = None, Incoming()
 
     def _opened(self, url: httpx.URL) -> socket.socket:
@@ -123,22 +126,35 @@ class Connection:
 def _message(request: httpx.Request) -> bytes:
     """The request in one piece, since each piece costs a system call and a turn at the interpreter.
 
-    Raises LocalProtocolError where it cannot be written down: a line break in a header would begin another one.
+    Raises LocalProtocolError where it cannot be written down, or its headers say another length than the body has: what
+    is left over would begin another request.
     """
-    headers = request.headers.raw
-    lines = [b"%b %b HTTP/1.1\r\n" % (request.method.encode("ascii"), request.url.raw_path)]
-    lines += [b"%b: %b\r\n" % header for header in headers]
-    head = b"".join(lines)
-    if not _HEAD.fullmatch(head) or head.count(b"\n") != len(lines) or request.method == "HEAD":
+    method, target, body = request.method.encode("ascii"), request.url.raw_path, request.read()
+    lines, lengths, hosts = [], [], 0
+    for name, value in request.headers.raw:
+        kind = name.lower()
+        if kind == b"content-length":
+            lengths.append(value)
+        else:
+            lines.append(_line(name, value))
+            hosts += kind == b"host"
+    framed = hosts == 1 and lengths == ([b"%d" % len(body)] if body or lengths else [])
+    if not framed or b"" in lines or method == b"HEAD" or not (_TOKEN.fullmatch(method) and _TARGET.fullmatch(target)):
         raise httpx.LocalProtocolError("a method, target or header that cannot be sent", request=request)
-    if any(name.lower() == b"transfer-encoding" for name, _ in headers):
-        raise httpx.LocalProtocolError("a body of unknown length is not sent", request=request)
-    return b"%b\r\n%b" % (head, request.read())
+    lines += [b"content-length: %b\r\n" % length for length in lengths]
+    return b"%b %b HTTP/1.1\r\n%b\r\n%b" % (method, target, b"".join(lines), body)
+
+
+@lru_cache(maxsize=256)
+def _line(name: bytes, value: bytes) -> bytes:
+    """A header as it is sent; empty where it cannot be. All but the length are the same in most requests."""
+    good = _TOKEN.fullmatch(name) and _VALUE.fullmatch(value) and name.lower() not in NOT_SPOKEN
+    return b"%b: %b\r\n" % (name, value) if good else b""
 
 
 def _answer(incoming: Incoming, request: httpx.Request) -> httpx.Response:
     """As httpx has it; a body that was packed is unpacked, no further than to the limit."""
-    body = b"".join(incoming.pieces)
+    body = incoming.take()
     if all(name.lower() != b"content-encoding" for name, _ in incoming.headers):
         return Answer(incoming.status, incoming.headers, body, request)
     stream = httpx.ByteStream(body)

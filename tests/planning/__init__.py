@@ -1,1 +1,1 @@
-"""Reading an export in, and deciding its records."""
+"""What comes before a plan is sealed."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import gzip
 import socket
 import ssl
 import threading
+import weakref
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
@@ -19,6 +21,7 @@ from pipeline.transport.incoming import Incoming
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+CHUNKED = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked \r\n\r\n"
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 
 
@@ -129,7 +132,7 @@ def test_a_socket_that_was_closed_meanwhile_is_replaced_before_anything_is_sent(
 
 @pytest.mark.parametrize("answer", [OK.replace(b"OK\r\n", b"OK\r\nconnection: close\r\n"), OK.replace(b"1.1", b"1.0")])
 def test_a_connection_that_is_to_end_is_not_used_again(answer: bytes) -> None:
-    """`Connection: close` and HTTP/1.0 are kept."""
+    """`Connection: close` and HTTP/1.0 are heeded."""
     with peer([answer], [OK]) as other, connection() as mine:
         assert [mine.exchange(post(other.url)).text for _ in range(2)] == ["ok", "ok"]
         mine.close()
@@ -144,6 +147,9 @@ def test_a_connection_that_is_to_end_is_not_used_again(answer: bytes) -> None:
         (b"HTTP/1.1 204 No Content\r\n\r\n", ""),
         (b"HTTP/1.1 200 OK\r\n\r\nuntil it ends", "until it ends"),
         (b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1\r\na\r\n0\r\nx-more: 1\r\n\r\n", "a"),
+        (b"HTTP/1.1 200 OK\r\ntransfer-encoding: Chunked \r\n\r\n1  \r\na\r\n0\r\n\r\n", "a"),
+        (OK.replace(b"\r\n", b"\n"), "ok"),
+        (b"HTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\n" + OK, "ok"),
         (
             b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: %d\r\n\r\n%s"
             % (len(packed := gzip.compress(b"packed", mtime=0)), packed),
@@ -170,6 +176,11 @@ def test_answers_of_all_shapes_are_read(answer: bytes, text: str) -> None:
         (OK.replace(b"length: 2", b"length: 2\r\ncontent-length: 1"), httpx.RemoteProtocolError),
         (b"HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n", httpx.RemoteProtocolError),
         (b"HTTP/1.1 200 OK\r\nx: " + b"y" * 200_000, httpx.RemoteProtocolError),
+        (CHUNKED + b"5\r\n{}", httpx.RemoteProtocolError),
+        (CHUNKED.replace(b"chunked", b"gzip") + b"{}", httpx.RemoteProtocolError),
+        (CHUNKED.replace(b"chunked", b"chunked\r\ntransfer-encoding: gzip") + b"{}", httpx.RemoteProtocolError),
+        (b"HTTP/1.1 099 No\r\ncontent-length: 3\r\n\r\nabc" + OK, httpx.RemoteProtocolError),
+        (CHUNKED + b"1\r\na\r\n0\r\nx: " + b"y" * 200_000, httpx.RemoteProtocolError),
         (b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 2\r\n\r\nok", httpx.DecodingError),
     ],
 )
@@ -184,13 +195,43 @@ def test_an_answer_that_breaks_off_is_an_error_and_the_next_request_is_whole(
         mine.close()
 
 
-@pytest.mark.parametrize("behind", [OK.replace(b"ok", b"NO"), OK[:20], b"nonsense", b"\0"])
+UPGRADE = b"HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n"
+
+
+@pytest.mark.parametrize("behind", [OK.replace(b"ok", b"NO"), OK[:20], b"nonsense", b"\0", UPGRADE])
 def test_what_comes_behind_an_answer_is_the_answer_to_nothing(behind: bytes) -> None:
     """A second answer to one request would be taken for a confirmation of the next: the connection is given up."""
     with peer([OK + behind, OK], [OK]) as other, connection() as mine:
         assert [mine.exchange(post(other.url)).text for _ in range(2)] == ["ok", "ok"]
         mine.close()
     assert [len([said for said in heard if said]) for heard in other.heard] == [1, 1]
+
+
+def test_nothing_is_kept_of_a_connection_that_has_ended() -> None:
+    """Its last answer is not left to the garbage collector, which is asked rarely while contacts are read."""
+    ending = OK.replace(b"OK\r\n", b"OK\r\nconnection: close\r\n")
+    gc.collect()
+    gc.disable()
+    try:
+        with peer([ending]) as other, connection() as mine:
+            before = weakref.ref(mine._incoming)
+            assert mine.exchange(post(other.url)).text == "ok"
+            assert before() is None
+    finally:
+        gc.enable()
+
+
+def test_what_is_raised_while_an_answer_is_read_is_not_the_servers_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C ends the run; it is no answer to try again after."""
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Incoming, "on_body", interrupted)
+    with peer([OK]) as other, connection() as mine:
+        with pytest.raises(KeyboardInterrupt):
+            mine.exchange(post(other.url))
+        assert mine._socket is None
 
 
 def test_an_answer_may_come_byte_by_byte() -> None:
@@ -201,7 +242,7 @@ def test_an_answer_may_come_byte_by_byte() -> None:
         for byte in b"HTTP/1.1 100 Continue\r\n\r\n" + OK:
             assert not incoming.is_whole
             incoming.feed(bytes([byte]))
-        found = (incoming.status, incoming.headers, b"".join(incoming.pieces))
+        found = (incoming.status, incoming.headers, incoming.take())
         assert found == (200, [(b"content-length", b"2")], b"ok")
         assert (incoming.is_whole, incoming.may_go_on) == (True, True)
 
@@ -299,13 +340,22 @@ def test_an_answer_to_an_unfinished_body_is_read() -> None:
         (b"x-api-key: a\r\nx-other", b"secret"),
         (b"", b"secret"),
         (b"transfer-encoding", b"chunked"),
+        (b"transfer-encoding: chunked", b"secret"),
+        (b"content-length", b"999"),
+        (b"content-length", b"2"),
+        (b"content-length", b"secret"),
+        (b"host", b"two.example.com"),
+        (b"expect", b"100-continue"),
     ],
 )
 def test_a_header_that_cannot_be_sent_is_an_error_before_the_first_byte(name: bytes, value: bytes) -> None:
     """A key with a line break in it leaves nothing on the wire, and is not repeated by the error."""
     with socket.create_server(("127.0.0.1", 0)) as nobody, connection() as mine:
         url = f"http://127.0.0.1:{nobody.getsockname()[1]}/"
+        # A header of its own, beside those of the request.
+        request = httpx.Request("POST", url, content=b"body")
+        request.headers = httpx.Headers([*request.headers.raw, (name, value)])
         with pytest.raises(httpx.LocalProtocolError) as raised:
-            mine.exchange(httpx.Request("POST", url, headers=[(name, value)], content=b"body"))
+            mine.exchange(request)
         assert mine._socket is None
     assert value.decode() not in str(raised.value)

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import polars as pl
 import pytest
+from pydantic import ValidationError
 
+from pipeline.destinations.acoustic_connect.options import Options
 from pipeline.destinations.interface import Kind, Reply
 from pipeline.errors import Refused, Unreachable
 from pipeline.model import Operation, Reason
@@ -247,3 +249,22 @@ def test_the_key_is_in_a_header_and_nowhere_else(world: World) -> None:
         b.session.destination.deliver(b.job, b.items([1], Operation.CREATE), take)
     assert [request.headers["x-api-key"] for request in sent] == [KEY, KEY]
     assert all(KEY.encode() not in request.content for request in sent)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("Content-Length", "9"),
+        ("transfer-encoding", "chunked"),
+        ("Host", "two.example.com"),
+        ("X-Api-Key", "k"),
+        ("x region", "eu"),
+        ("x-region", "eu\r\nx-other: 1"),
+        ("x-region", ""),
+    ],
+)
+def test_a_mapping_adds_headers_of_its_own_only(name: str, value: str) -> None:
+    """What would change where a request ends, whom it reaches or who sends it is refused before anything is sent."""
+    Options.model_validate({"extra_headers": {"x-region": "eu 1"}})
+    with pytest.raises(ValidationError, match=r"header|not a mapping's to say"):
+        Options.model_validate({"extra_headers": {name: value}})
