@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pipeline import mapping_file as mf
 from pipeline import suppression
 from pipeline.figures import counted
+from pipeline.mapping.options import require_options
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,6 +54,7 @@ class Checked:
 def check(mapping: Path, export: Path | None, *, online: Context | None = None) -> Checked:
     """`online`: the world in which the audience is asked. Raises UsageError or DestinationError for what is wrong."""
     file = mf.load(mapping)
+    require_options(file)
     checked = Checked(str(mapping), [f"{mapping}: {len(file.mapping.columns())} columns are mapped"])
     if file.mapping.policy.suppression:
         checked.looked_at += [facts.line() for facts in suppression.load(file, datetime.now(UTC)).facts]

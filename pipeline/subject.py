@@ -6,14 +6,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pydantic import ValidationError
-
 from pipeline import mapping_file as mf
 from pipeline.binding import bind
 from pipeline.delivery.blaming import placing
 from pipeline.destinations import DESTINATIONS
 from pipeline.destinations.kept_audience import audience_from_json
-from pipeline.errors import MappingErrors, UsageError
+from pipeline.errors import MappingErrors
+from pipeline.mapping.options import require_options
 from pipeline.reporting.rejects import REJECT_COLUMNS
 from pipeline.stages.read import SourceOptions, open_export
 
@@ -47,16 +46,9 @@ class Origin:
 
 def destination_of(file: MappingFile, settings: Settings) -> Destination:
     """The mapping's destination with its options checked. Raises MappingErrors or SettingsError."""
+    require_options(file)
     name = file.mapping.destination
-    if name not in DESTINATIONS:
-        raise UsageError(f"destination '{name}' is not part of this version; it has: {', '.join(DESTINATIONS)}")
-    url, credentials = settings.url(name), settings.credentials(name)
-    try:
-        return DESTINATIONS[name](url, credentials, file.mapping.options)
-    except ValidationError as error:
-        raise MappingErrors(
-            [file.error(("options", *e["loc"]), e["msg"]) for e in error.errors(include_url=False, include_input=False)]
-        ) from None
+    return DESTINATIONS[name](settings.url(name), settings.credentials(name), file.mapping.options)
 
 
 def bound(file: MappingFile, session: Session) -> tuple[Job, Audience]:

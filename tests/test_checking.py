@@ -60,3 +60,22 @@ def test_a_column_of_other_things_than_consents_is_noted_in_few_words(world: Wor
     noted = [warning for warning in ended.document["warnings"] if "email_opt_in" in warning]
     assert len(noted) == 10
     assert "column 'email_opt_in': 100 cells are others, which `values` does not list" in noted
+
+
+def test_options_are_checked_without_the_destination(world: World, command: Commands) -> None:
+    """What the section may not say is said with its line, as all else of a mapping is, and not at night."""
+    mapping = world.mapping()
+    text = mapping.read_text()
+    assert "settle_seconds:" in text
+    mapping.write_text(
+        text.replace(
+            "settle_seconds:", "api_generation: datset, extra_headers: {Host: a}, settle_second: 1, settle_seconds:"
+        )
+    )
+    line = 1 + text[: text.index("settle_seconds:")].count("\n")
+    ended = command("check", mapping)
+    assert ended.code == 2
+    assert world.sandbox.requests() == []
+    for said in ("did you mean 'dataset'?", "`Host` is not a mapping's to say", "unknown key 'settle_second'"):
+        assert said in ended.err
+    assert ended.err.count(f"{mapping}:{line}: options.") == 3

@@ -45,10 +45,14 @@ NEEDED: Final = {
 }
 
 
-def problems(detail: ErrorDetails) -> Iterator[Problem]:
-    """The problems that one finding stands for, each with its path from the top of the mapping."""
+def problems(detail: ErrorDetails, model: type[BaseModel] = Mapping) -> Iterator[Problem]:
+    """The problems that one finding stands for, each with its path from the top of what the model describes."""
     path: KeyPath = detail["loc"]
-    if path[-1:] == (KEY,) and detail["type"] != "extra_forbidden" and get_origin(_annotation_at(path[:-2])) is dict:
+    if (
+        path[-1:] == (KEY,)
+        and detail["type"] != "extra_forbidden"
+        and get_origin(_annotation_at(path[:-2], model)) is dict
+    ):
         path = path[:-1]
     error = detail.get("ctx", {}).get("error")
     if detail["type"] == "too_short" and detail["input"]:
@@ -56,19 +60,19 @@ def problems(detail: ErrorDetails) -> Iterator[Problem]:
     if isinstance(error, RuleError):
         yield from ((path + below, text) for below, text in error.problems)
     else:
-        yield path, _sentence(detail, path)
+        yield path, _sentence(detail, path, model)
 
 
-def _sentence(detail: ErrorDetails, path: KeyPath) -> str:
+def _sentence(detail: ErrorDetails, path: KeyPath, model: type[BaseModel]) -> str:
     kind, found = detail["type"], detail["input"]
     if kind == "value_error":
         return str(detail["ctx"]["error"])
     if kind == "extra_forbidden":
-        keys = list(_annotation_at(path[:-1]).model_fields)
+        keys = list(_annotation_at(path[:-1], model).model_fields)
         return f"unknown key {shown(path[-1])}" + allowed(keys, found=str(path[-1]))
     if kind == "enum":
         return f"unknown channel {shown(found)}" + allowed(list(Channel), found=str(found))
-    choices = _choices(path)
+    choices = _choices(path, model)
     if kind == "missing":
         return "missing" + (allowed(choices) if choices else "; it is needed")
     if kind == "literal_error":
@@ -77,14 +81,14 @@ def _sentence(detail: ErrorDetails, path: KeyPath) -> str:
     return f"found {shown(found)}; " + (needed.format_map(detail.get("ctx", {})) if needed else detail["msg"])
 
 
-def _choices(path: KeyPath) -> list[str]:
-    annotation = _annotation_at(path)
+def _choices(path: KeyPath, model: type[BaseModel]) -> list[str]:
+    annotation = _annotation_at(path, model)
     return [str(choice) for choice in get_args(annotation)] if get_origin(annotation) is Literal else []
 
 
-def _annotation_at(path: KeyPath) -> Any:
+def _annotation_at(path: KeyPath, model: type[BaseModel]) -> Any:
     """What the schema says of the place: a model, a dict, a tuple, a Literal or a plain type."""
-    here: Any = Mapping
+    here: Any = model
     for step in path:
         if isinstance(here, type) and issubclass(here, BaseModel):
             here = here.model_fields[str(step)].annotation
