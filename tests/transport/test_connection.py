@@ -11,12 +11,13 @@ import weakref
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
+import httptools
 import httpx
 import pytest
 import trustme
 
 from pipeline.transport.connection import Connection
-from pipeline.transport.incoming import Incoming
+from pipeline.transport.incoming import LARGEST_HEAD, Incoming
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -232,6 +233,23 @@ def test_what_is_raised_while_an_answer_is_read_is_not_the_servers_fault(monkeyp
         with pytest.raises(KeyboardInterrupt):
             mine.exchange(post(other.url))
         assert mine._socket is None
+
+
+@pytest.mark.parametrize("begun", [b"HTTP/1.1 200 OK\r\nx: ", CHUNKED + b"1\r\na\r\n0\r\nx: "])
+def test_what_goes_on_for_ever_around_a_body_is_given_up(begun: bytes) -> None:
+    """A header or a trailer without end takes no more memory than any head may."""
+    incoming = Incoming()
+    incoming.feed(begun)
+    incoming.feed(b"y" * (LARGEST_HEAD - len(begun)))
+    with pytest.raises(httptools.HttpParserError, match="larger than"):
+        incoming.feed(b"y" * 1_000)
+
+
+@pytest.mark.parametrize("coding", [b"gzip", b"chunked\r\ntransfer-encoding: gzip", b"gzip, chunked", b"identity"])
+def test_an_answer_in_a_coding_that_is_not_read_is_not_waited_for(coding: bytes) -> None:
+    """Where its body would end is not known, so it is an error as soon as its head is there."""
+    with pytest.raises(httptools.HttpParserError):
+        Incoming().feed(b"HTTP/1.1 200 OK\r\ntransfer-encoding: " + coding + b"\r\n\r\n")
 
 
 def test_an_answer_may_come_byte_by_byte() -> None:
