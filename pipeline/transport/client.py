@@ -1,8 +1,9 @@
-"""What requests go out by: a connection of our own, or httpx's client where there is a proxy or a signature."""
+"""What requests go out by: a connection of our own, signed where the destination wants it; behind a proxy, httpx's."""
 
 from __future__ import annotations
 
 import time
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Final, Protocol
 
 import httpx
@@ -29,16 +30,32 @@ class Client(Protocol):
         ...
 
 
+class SignedClient:
+    """A client whose requests are signed, each attempt anew, as httpx's own client would do it."""
+
+    def __init__(self, client: Client, auth: httpx.Auth) -> None:
+        self._client, self._auth = client, auth
+
+    def exchange(self, request: httpx.Request) -> httpx.Response:
+        """The last answer: a signature may be given another one for it, as by another clock."""
+        flow = self._auth.sync_auth_flow(request)
+        with closing(flow):
+            answer = self._client.exchange(next(flow))
+            with suppress(StopIteration):
+                while True:
+                    answer = self._client.exchange(flow.send(answer))
+        return answer
+
+    def close(self) -> None:
+        """Closes all connections."""
+        self._client.close()
+
+
 class WatchedClient:
-    """httpx's client, whose own time limit is for one read: a watchdog ends what drips in for longer.
+    """httpx's client, whose own time limit is for one read: a watchdog ends what drips in for longer."""
 
-    `auth` signs each attempt anew.
-    """
-
-    def __init__(
-        self, client: httpx.Client, limit_seconds: float, watchdog: Watchdog, auth: httpx.Auth | None = None
-    ) -> None:
-        self._client, self._limit_seconds, self._watchdog, self._auth = client, limit_seconds, watchdog, auth
+    def __init__(self, client: httpx.Client, limit_seconds: float, watchdog: Watchdog) -> None:
+        self._client, self._limit_seconds, self._watchdog = client, limit_seconds, watchdog
         client.event_hooks["response"].append(limit)
 
     def exchange(self, request: httpx.Request) -> httpx.Response:
@@ -46,7 +63,7 @@ class WatchedClient:
         with self._watchdog.watching(self._limit_seconds) as watch:
             request.extensions = {**request.extensions, "trace": watch.trace}
             try:
-                response = self._client.send(request, stream=True, auth=self._auth)
+                response = self._client.send(request, stream=True)
                 pieces: list[bytes] = []
                 try:
                     for piece in response.iter_bytes():

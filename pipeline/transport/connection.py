@@ -1,7 +1,7 @@
-"""One kept-alive HTTP/1.1 connection: what httpx asks for goes over a socket of ours, at a tenth of its cost.
+"""One kept-alive HTTP/1.1 connection: what httpx asks for goes over a socket of ours, at a quarter of its cost.
 
 Requests, answers and errors are httpx's. Left out is what a destination does not need: pools, cookies, redirects, HEAD,
-bodies of unknown length, HTTP/2. Behind a proxy, and to sign requests, httpx's own client is used.
+bodies of unknown length, HTTP/2. Behind a proxy httpx's own client is used.
 """
 
 from __future__ import annotations

@@ -73,7 +73,7 @@ class Incoming:
         if self._wrong:
             raise httptools.HttpParserError(self._wrong)
         self._around_bytes += len(data) - (self.size - before)
-        if self._around_bytes > LARGEST_HEAD + CHUNK_HEADS * self.size:
+        if not self.is_whole and self._around_bytes > LARGEST_HEAD + CHUNK_HEADS * self.size:
             raise httptools.HttpParserError(f"the headers are larger than {LARGEST_HEAD:,} bytes")
 
     def _close(self) -> None:

@@ -19,7 +19,7 @@ from pipeline.destinations.interface import Kind, Reply, Verdict
 from pipeline.errors import Unreachable
 from pipeline.pacing.governor import Governor
 from pipeline.pacing.turns import Pacer, Turn, wait
-from pipeline.transport.client import NOT_SENT, Client, WatchedClient
+from pipeline.transport.client import NOT_SENT, Client, SignedClient, WatchedClient
 from pipeline.transport.connection import Connection
 from pipeline.transport.retry_after import asked_seconds
 from pipeline.transport.trial import Trial
@@ -78,14 +78,17 @@ class Transport:
     def __post_init__(self) -> None:
         tls = httpx.create_ssl_context()
         # The environment's proxies are honoured on purpose; redirects are not: consent goes where the settings say.
-        if self.auth is None and not getproxies():
-            self.make_client = lambda: Connection(self.request_seconds, tls)
-        else:
+        if getproxies():
             self.make_client = lambda: self.watched(httpx.Client(timeout=self.request_seconds, verify=tls))
+        else:
+            self.make_client = lambda: self._signed(Connection(self.request_seconds, tls))
 
     def watched(self, client: httpx.Client) -> Client:
         """httpx's own client, with an end put to what it asks for."""
-        return WatchedClient(client, self.request_seconds, self._watchdog, self.auth)
+        return self._signed(WatchedClient(client, self.request_seconds, self._watchdog))
+
+    def _signed(self, client: Client) -> Client:
+        return client if self.auth is None else SignedClient(client, self.auth)
 
     @property
     def client(self) -> Client:
@@ -140,7 +143,7 @@ class Transport:
         return reply
 
     def _sent_again(self, trial: Trial) -> Reply:
-        """What comes of a request whose first attempt, as of few, did not settle it."""
+        """What comes of a request that its first attempt did not settle."""
         # Tenacity hears of that attempt, and pauses before it makes another.
         attempts = chain([None], iter(trial, object()))
         retrying = tenacity.Retrying(
