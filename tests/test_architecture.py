@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from functools import cache
@@ -25,6 +26,12 @@ PURE_STAGES: Final = (
     "witnesses",
 )  # fmt: skip
 """The stages between read and deliver, and those that only join frames after it."""
+PACKAGES: Final = sorted(
+    str(path.parent.relative_to(ROOT))
+    for path in (ROOT / "pipeline").glob("*/**/__init__.py")
+    if path.parent.name != "stages" and "sandbox" not in path.parts
+)
+"""Those that list their modules; a stage is named after what it does, and the sandbox is a house of its own."""
 WORLD: Final = frozenset(
     {"asyncio", "deltalake", "duckdb", "httpx", "io", "logging", "os", "pathlib", "prefect", "random", "requests"}
     | {"secrets", "shutil", "socket", "sqlalchemy", "sqlite3", "subprocess", "sys", "tempfile", "threading", "time"}
@@ -123,6 +130,15 @@ def test_every_stage_is_pure_or_known_not_to_be() -> None:
         path.stem for path in (ROOT / "pipeline" / "stages").iterdir() if path.stem not in ("__init__", "__pycache__")
     }
     assert there - set(PURE_STAGES) == {"read", "courier", "deliver", "report"}
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_a_package_says_what_its_modules_are_for(package: str) -> None:
+    """Each module stands in the docstring of its package."""
+    folder = ROOT / package
+    said = ast.get_docstring(ast.parse((folder / "__init__.py").read_text("utf-8"))) or ""
+    modules = {path.stem for path in folder.glob("*.py")} - {"__init__"}
+    assert modules - set(re.findall(r"\w+", said)) == set()
 
 
 def test_adapters_judge_and_do_not_act() -> None:

@@ -21,6 +21,7 @@ The vendor's rules, by the ids that tests name:
     AC-17  the current generation: no audience on update, key or address as selector, contactKey in answers, no null
 
     adapter   the Destination: describe, check, encode, foretell, deliver, read back, classify
+    options   what a mapping may say under `options`
     wire      the vendor's documents and answers
     encode    a row's wire JSON by polars expressions
     isolate   from a refused batch to the refused row

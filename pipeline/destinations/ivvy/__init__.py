@@ -18,6 +18,7 @@ The vendor's rules, by the ids that tests name:
     IV-14  many calls travel as a batch of at most 200 jobs, polled, with results for each
 
     adapter     the Destination: describe, check, encode, foretell, deliver, read back, classify
+    options     what a mapping may say under `options`
     wire        the vendor's shapes and numbers
     encode      a row's wire JSON by polars expressions
     signature   signs each attempt
