@@ -28,7 +28,7 @@ WHY: Final = {
     "fastapi": "Prefect's server; newer ones break it, so the range is ours to keep",
     "graphql-core": "the sandbox executes the vendor's schema with it",
     "httptools": "reads answers by the parser of Node.js, which is written in C",
-    "httpx": "requests, answers and errors; proxies and signed requests",
+    "httpx": "requests, answers, errors and signatures; proxies",
     "jinja2": "the report page",
     "markupsafe": "escapes what the report shows",
     "phonenumbers": "the rules of every country's phone numbers",
